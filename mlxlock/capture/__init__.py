@@ -1,0 +1,1 @@
+"""EFFECT: sandboxed child processes. One module a backend, one table, chosen by a probe, failing closed."""

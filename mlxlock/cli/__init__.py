@@ -1,0 +1,1 @@
+"""The command line: parse arguments, wire ports, call one command, render, exit."""

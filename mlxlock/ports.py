@@ -1,0 +1,311 @@
+"""The seams between what is decided and what is done: Protocols and the values that cross them.
+
+`Source` is the Hub (or its refusal), `BlobStore` the blobs of a user, `Workspace` one built tree, `Sandbox` a
+place to run the code of strangers, `Mirror` the loopback Hub that records. Fakes are held to the same contract
+suites as the real adapters (`tests/contracts`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+from typing import Literal, Protocol
+
+from mlxlock.planning.layout import Tree
+from mlxlock.planning.plan import Inventory, Plan
+from mlxlock.spec.digest import Blake3, Sha256
+from mlxlock.spec.names import RepoId, RepoType, Revision
+from mlxlock.spec.record import Exchange, Pin, SandboxLevel
+from mlxlock.spec.resolution import FileEntry, RemoteFile, Resolution
+
+# --- progress -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """Work of a known size began.
+
+    Attributes:
+        label: What a person calls it.
+        total: Units to do: bytes when `unit` is `B`.
+    """
+
+    task: str
+    label: str
+    total: int
+    unit: Literal["B", "files"] = "B"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """Some of it was done. Negative after a restart from zero."""
+
+    task: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """All of it was done."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something a person should see once: a step, a warning.
+
+    Attributes:
+        text: One line, already free of control characters.
+        level: `step` for what happens now, `warning` for what may surprise, `detail` for `-v`.
+    """
+
+    text: str
+    level: Literal["step", "warning", "detail"] = "step"
+
+
+Event = Started | Advanced | Finished | Note
+OnEvent = Callable[[Event], None]
+
+
+def ignore(_event: Event) -> None:
+    """An `OnEvent` for callers that show nothing."""
+
+
+# --- the Hub ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which commit of a repo someone wants: a revision, or the newest tag in a PEP 440 range."""
+
+    repo: RepoId
+    revision: Revision | None = None
+    version: str | None = None
+    repo_type: RepoType = "model"
+
+
+class Source(Protocol):
+    """Where commits and bytes come from."""
+
+    def resolve(self, wanted: Wanted) -> Resolution:
+        """Find the commit and list its files with their hashes, without mixing commits.
+
+        Raises:
+            HubError: And its children, for every way in which the Hub may refuse.
+        """
+        ...
+
+    def fetch(self, files: Sequence[RemoteFile], store: "BlobStore", on_event: OnEvent = ignore) -> None:
+        """Bring every file into the store, hashed as it arrives and compared before it gets a name.
+
+        Files the store already has cost nothing. Interrupted ones continue.
+
+        Raises:
+            MismatchError: Bytes differ from what the Hub or the lock asserts.
+            HubError: And its children.
+            DiskError: The store's disk refuses.
+        """
+        ...
+
+
+# --- the store ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """Bytes that the store holds and has hashed itself.
+
+    Attributes:
+        path: Where they are; mode 0444, never to be written.
+    """
+
+    blake3: Blake3
+    sha256: Sha256
+    size_bytes: int
+    path: Path
+
+
+class Deposit(Protocol):
+    """One blob on its way into the store: bytes in order, hashed as they come."""
+
+    @property
+    def offset(self) -> int:
+        """How many bytes are already there (from an interrupted run), and hashed."""
+        ...
+
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Append bytes.
+
+        Raises:
+            MismatchError: More bytes than the expected size.
+            DiskError: The disk refuses.
+        """
+        ...
+
+    def restart(self) -> None:
+        """Forget what is there and begin at zero."""
+        ...
+
+    def commit(self) -> Blob:
+        """Compare size and every asserted hash, then give the blob its name. The deposit is spent.
+
+        Raises:
+            MismatchError: Something differs; the bytes are gone, so that the next try starts clean.
+        """
+        ...
+
+
+class BlobStore(Protocol):
+    """Content-addressed bytes, shared by all projects of a user."""
+
+    def find(self, file: FileEntry) -> Blob | None:
+        """The blob with this identity (blake3, else sha256, else git id), if its bytes did not change."""
+        ...
+
+    def deposit(self, file: FileEntry) -> AbstractContextManager[Deposit]:
+        """Open the one deposit for this identity; a second process waits.
+
+        Leaving early keeps the bytes, so that the next deposit resumes.
+
+        Raises:
+            DiskError: The disk refuses.
+            BusyError: Another process does not let go.
+        """
+        ...
+
+    def adopt(self, files: Sequence[RemoteFile], on_event: OnEvent = ignore) -> tuple[RemoteFile, ...]:
+        """Take what the user's Hugging Face cache already has, verified; return what is still missing."""
+        ...
+
+
+# --- the workspace ------------------------------------------------------------------------------------------
+
+LinkMode = Literal["auto", "clone", "hardlink", "copy", "symlink"]
+
+
+class Workspace(Protocol):
+    """One built tree on disk."""
+
+    @property
+    def root(self) -> Path:
+        """The directory that holds the models and `.hf_cache`."""
+        ...
+
+    def scan(self, tree: Tree, *, content: bool = False) -> Inventory:
+        """What is there, of all that `tree` names and of all that an earlier sync left.
+
+        Args:
+            tree: What should be there.
+            content: Read and hash every byte, even where a stat says nothing changed.
+
+        Raises:
+            DiskError: A directory cannot be read.
+        """
+        ...
+
+    def apply(self, plan: Plan, store: BlobStore, on_event: OnEvent = ignore) -> None:
+        """Carry out a plan: stage, verify, swap; refs last, then the sentinels.
+
+        Raises:
+            DiskError: Not enough space (computed before the first byte), read-only, not permitted.
+            OfflineMissingError: The store lost a blob since the plan was made.
+        """
+        ...
+
+
+# --- running strangers' code --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A child process and all it may see.
+
+    Attributes:
+        argv: Program and arguments, absolute.
+        env: Its whole environment.
+        cwd: Where it starts; must be visible.
+        readable: Paths it may read (below them too), beside the system's own.
+        writable: Paths it may write.
+        timeout_s: When it is killed, with everything it started.
+        endpoint_port: The loopback port on which it finds the mirror; None for no network at all.
+        serve: Called with the listening socket that the child will connect to.
+        memory_bytes: Address space limit, or None.
+        passthrough: Whether its stdout goes to the caller's (else it is captured).
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    readable: tuple[Path, ...]
+    writable: tuple[Path, ...]
+    timeout_s: float
+    endpoint_port: int | None = None
+    serve: Callable[[socket], AbstractContextManager[None]] | None = None
+    memory_bytes: int | None = None
+    passthrough: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a child ended.
+
+    Attributes:
+        exit_code: Its status; 128 + N for signal N.
+        timed_out: Whether we killed it for taking too long.
+        stdout: The last 64 KiB of its stdout, when captured.
+        stderr: The last 64 KiB of its stderr.
+    """
+
+    exit_code: int
+    timed_out: bool
+    stdout: str
+    stderr: str
+
+
+class Sandbox(Protocol):
+    """A place to run a child process with no more than a `Job` names."""
+
+    @property
+    def name(self) -> str:
+        """The backend, e.g. `linux-bwrap`."""
+        ...
+
+    @property
+    def level(self) -> SandboxLevel:
+        """What it enforces."""
+        ...
+
+    def run(self, job: Job) -> Outcome:
+        """Run the child to its end; nothing it started survives.
+
+        Raises:
+            SandboxError: The sandbox itself could not be set up.
+        """
+        ...
+
+
+class Mirror(Protocol):
+    """The loopback Hub: serves pinned commits to a sandboxed child and records what it asks for."""
+
+    @property
+    def prefix(self) -> str:
+        """The secret path that comes before every request, e.g. `/3f9c…`."""
+        ...
+
+    def serve(self, listener: socket) -> AbstractContextManager[None]:
+        """Answer on `listener` until the context is left."""
+        ...
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Every request so far, in order."""
+        ...
+
+    def pins(self) -> tuple[Pin, ...]:
+        """Every symbolic revision asked for so far, with what it meant."""
+        ...
+
+
+OpenMirror = Callable[[Iterable[Pin], Path], Mirror]
+"""Opens a mirror with these pins already made; the path is the file in which the runner names its phase."""

@@ -1,0 +1,1 @@
+"""What the files say: frozen values, parsing and formatting. Pure, no I/O."""

@@ -1,0 +1,132 @@
+"""What was observed when a model ran: the mirror's exchanges and a first run's outcome.
+
+Owns the values that the loopback mirror and the sandbox report, and that `assemble` turns into artifacts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType
+from mlxlock.spec.resolution import Resolution
+
+Phase = Literal["import", "load", "generate"]
+PHASES: tuple[Phase, ...] = ("import", "load", "generate")
+SandboxLevel = Literal["full", "partial", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A symbolic revision that was asked for, and the one commit it meant for the whole lock."""
+
+    repo: RepoId
+    revision: str
+    resolution: Resolution
+    repo_type: RepoType = "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request to the mirror and its answer.
+
+    Attributes:
+        method: `HEAD`, `GET` or what else was tried.
+        url: The path asked for, without the secret prefix and without a query.
+        status: The HTTP status that was answered.
+        repo: The repo as asked; None when the request named none.
+        revision: The revision as asked, symbolic or a commit.
+        commit: The commit that was served.
+        path: The file, for `resolve` requests.
+        phase: What the runner was doing, when it says so.
+        asked_by: `module:qualname` of the library code that asked; advisory.
+        denied: Why nothing was served, for refused requests.
+    """
+
+    method: str
+    url: str
+    status: int
+    repo: RepoId | None = None
+    repo_type: RepoType = "model"
+    revision: str | None = None
+    commit: CommitHash | None = None
+    path: RepoPath | None = None
+    phase: Phase | None = None
+    asked_by: str | None = None
+    denied: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedRepo:
+    """What a first run left of one repo in its `.hf_cache`: a listing, not a claim about bytes.
+
+    Attributes:
+        repo: The repo id that its folder spells.
+        refs: Each `refs/<revision>` and the commit it names.
+        files: Paths below `snapshots/<commit>/`, by commit.
+        absent: Paths below `.no_exist/<commit>/`, by commit.
+    """
+
+    repo: RepoId
+    repo_type: RepoType
+    refs: Mapping[str, CommitHash]
+    files: Mapping[CommitHash, tuple[RepoPath, ...]]
+    absent: Mapping[CommitHash, tuple[RepoPath, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a run produced, reduced to what two runs can be compared by.
+
+    Attributes:
+        digest: `sha256:` over token ids, transcript or samples.
+        input_digest: The same over the input ids, where the library shows them.
+        tokens: How many tokens were generated, for text and vision.
+        samples: How many audio samples, for speech.
+        text: The first characters, for people.
+    """
+
+    digest: str
+    input_digest: str | None = None
+    tokens: int | None = None
+    samples: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerEnvironment:
+    """The interpreter that ran a model.
+
+    Attributes:
+        platform: e.g. `macosx-arm64`, `linux-x86_64`.
+        python: `major.minor`.
+        packages: Normalised names and versions of what decides a run's behaviour.
+    """
+
+    platform: str
+    python: str
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureRecord:
+    """One first run that succeeded, and everything it asked for.
+
+    Attributes:
+        first_run: The run's name in the manifest.
+        sandbox: The level under which it ran.
+        environment: The interpreter that ran it.
+        output: What it produced; None for a `command` that is not compared.
+        exchanges: Each request to the mirror, in order.
+        pins: Each symbolic revision asked for, with the commit's whole file list.
+        cache: The `.hf_cache` it left.
+        wrote: Files it changed or left in its own model directory (told to the user, never locked).
+    """
+
+    first_run: str
+    sandbox: SandboxLevel
+    environment: RunnerEnvironment
+    output: Output | None
+    exchanges: tuple[Exchange, ...]
+    pins: tuple[Pin, ...]
+    cache: tuple[CachedRepo, ...]
+    wrote: tuple[str, ...] = ()
