@@ -4,7 +4,7 @@
 
     MlxlockError
     ├── CheckError                 exit 1: a check said no
-    │   ├── LockStaleError         lock-stale          the manifest asks for something else than the lock holds
+    │   ├── LockStaleError         lock-stale          the manifest asks for something else than the lock
     │   ├── DriftError             workspace-changed   a file of the workspace was edited
     │   ├── MismatchError          hash-mismatch       bytes differ from what the Hub or the lock asserts
     │   ├── PolicyError            policy              the manifest's own policy refuses a model

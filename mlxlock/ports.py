@@ -1,8 +1,8 @@
 """The seams between what is decided and what is done: Protocols and the values that cross them.
 
-`Source` is the Hub (or its refusal), `BlobStore` the blobs of a user, `Workspace` one built tree, `Sandbox` a
-place to run the code of strangers, `Mirror` the loopback Hub that records. Fakes are held to the same contract
-suites as the real adapters (`tests/contracts`).
+`Source` is the Hub (or its refusal), `BlobStore` the blobs of a user, `Workspace` one built tree,
+`Sandbox` a place to run the code of strangers, `Mirror` the loopback Hub that records. Fakes are held to
+the same contract suites as the real adapters (`tests/contracts`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -6,20 +6,24 @@ Owns the shape of the workspace (formats.md §3). Never looks at a disk.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import Final
 
 from blake3 import blake3
 
-from mlxlock.errors import LockfileError, RefClashError
-from mlxlock.spec.digest import Blake3, Sha256
+from mlxlock.errors import LockfileError
+from mlxlock.spec.digest import Blake3, Sha256, content_hash
 from mlxlock.spec.lockfile import Artifact, LockedModel
-from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, collision_key
+from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, Revision
 from mlxlock.spec.resolution import FileEntry
-from mlxlock.spec.sentinel import SENTINEL_NAME, Sentinel
+from mlxlock.spec.sentinel import HASH_EXCLUDES, SENTINEL_NAME, Sentinel
 
 CACHE_DIR: Final = ".hf_cache"
 HUB_DIR: Final = f"{CACHE_DIR}/hub"
-CACHEDIR_TAG: Final = b"Signature: 8a477f597d28d172789f06886806bc55\n"
+CACHEDIR_TAG: Final = (
+    b"Signature: 8a477f597d28d172789f06886806bc55\n"
+    b"# This directory can be rebuilt by `mlxk sync`, see https://bford.info/cachedir/\n"
+)
 WEIGHT_SUFFIXES: Final = frozenset(
     {".bin", ".gguf", ".npy", ".npz", ".pt", ".pth", ".safetensors", ".zst"},
 )
@@ -105,3 +109,124 @@ class Tree:
         for path, node in self.nodes.items():
             if isinstance(node, FileNode):
                 yield path, node
+
+
+def lay_out(models: Iterable[LockedModel]) -> Tree:
+    """Every path that these models need in one workspace.
+
+    Args:
+        models: Locked models that obey `invariants`; all their files seen.
+
+    Raises:
+        LockfileError: A file was never seen, so its content has no name in the store.
+    """
+    chosen = sorted(models, key=lambda model: model.name)
+    nodes: dict[str, Node] = {f"{HUB_DIR}/CACHEDIR.TAG": TextNode(content=CACHEDIR_TAG)}
+    for model in chosen:
+        nodes.update(_model_nodes(model))
+        _add(nodes, _declared_cache_nodes(model))
+    for model in chosen:
+        for artifact in model.artifacts:
+            _add(nodes, _artifact_nodes(artifact, f"{model.name}: {artifact.repo}"))
+        _add(nodes, _download_nodes(model))
+    _add(nodes, _ref_nodes(chosen))
+    return Tree(nodes={RepoPath(path): nodes[path] for path in sorted(nodes)})
+
+
+def _add(nodes: dict[str, Node], more: Iterable[tuple[str, Node]]) -> None:
+    """Add what is not there yet: a declared model's files stand before an artifact's copies of them."""
+    for path, node in more:
+        nodes.setdefault(path, node)
+
+
+def _file_node(file: FileEntry, source: str) -> FileNode:
+    large = file.size_bytes >= LARGE_BYTES or file.path.suffix in WEIGHT_SUFFIXES
+    return FileNode(file=file, source=source, large=large)
+
+
+def _model_nodes(model: LockedModel) -> Iterator[tuple[str, Node]]:
+    for file in model.files:
+        yield f"{model.directory}/{file.path}", _file_node(file, model.name)
+    yield f"{model.directory}/{SENTINEL_NAME}", SentinelNode(sentinel=_sentinel(model))
+
+
+def _sentinel(model: LockedModel) -> Sentinel:
+    hashes: dict[str, Sha256] = {
+        file.path: _seen_sha256(file, model.name) for file in model.files if not _excluded(file.path)
+    }
+    return Sentinel(
+        source_repo=model.repo,
+        source_revision=model.commit,
+        operation="sync",
+        content_hash=content_hash(hashes),
+    )
+
+
+def _seen_sha256(file: FileEntry, source: str) -> Sha256:
+    _file_node(file, source).identity  # noqa: B018 - raises for a file that was never seen
+    assert file.sha256 is not None  # noqa: S101 - seen files have both hashes
+    return file.sha256
+
+
+def _excluded(path: RepoPath) -> bool:
+    """Whether the sentinel's hash leaves a path out, by the ADR's list."""
+    names = path.split("/")
+    folders = {pattern.rstrip("/") for pattern in HASH_EXCLUDES if pattern.endswith("/")}
+    files = [pattern for pattern in HASH_EXCLUDES if not pattern.endswith("/")]
+    return bool(folders.intersection(names[:-1])) or any(fnmatch(names[-1], pattern) for pattern in files)
+
+
+def _snapshot(repo: RepoId, repo_type: RepoType, commit: CommitHash, path: RepoPath) -> str:
+    return f"{HUB_DIR}/{repo.cache_folder(repo_type)}/snapshots/{commit}/{path}"
+
+
+def _declared_cache_nodes(model: LockedModel) -> Iterator[tuple[str, Node]]:
+    """A declared model under its repo id: links to the files in its directory, at no space."""
+    for file in model.files:
+        link = _snapshot(model.repo, "model", model.commit, file.path)
+        up = "../" * link.count("/")
+        yield link, LinkNode(target=f"{up}{model.directory}/{file.path}")
+
+
+def _artifact_nodes(artifact: Artifact, source: str) -> Iterator[tuple[str, Node]]:
+    folder = f"{HUB_DIR}/{artifact.repo.cache_folder(artifact.repo_type)}"
+    for file in artifact.files:
+        yield f"{folder}/blobs/{file.etag}", _file_node(file, source)
+        up = "../" * (2 + file.path.count("/"))
+        link = _snapshot(artifact.repo, artifact.repo_type, artifact.commit, file.path)
+        yield link, LinkNode(target=f"{up}blobs/{file.etag}")
+    for path in artifact.absent:
+        yield f"{folder}/.no_exist/{artifact.commit}/{path}", TextNode(content=b"")
+
+
+def _download_nodes(model: LockedModel) -> Iterator[tuple[str, Node]]:
+    for download in model.downloads:
+        entry = FileEntry(
+            path=download.path,
+            size_bytes=download.size_bytes,
+            sha256=download.sha256,
+            blake3=download.blake3,
+        )
+        yield f"{CACHE_DIR}/{download.path}", _file_node(entry, f"{model.name}: {download.url}")
+
+
+def _ref_nodes(models: Iterable[LockedModel]) -> Iterator[tuple[str, Node]]:
+    """`refs/<revision>` of everything, and `refs/main` where nobody else claims it."""
+    claims: dict[tuple[str, str], CommitHash] = {}
+    commits: dict[str, set[CommitHash]] = {}
+    for folder, revision, commit in _revisions(models):
+        commits.setdefault(folder, set()).add(commit)
+        if not revision.is_commit:
+            claims[folder, revision] = commit
+    for folder, meant in commits.items():
+        if len(meant) == 1:
+            claims.setdefault((folder, "main"), next(iter(meant)))
+    for (folder, revision_name), commit in claims.items():
+        yield f"{HUB_DIR}/{folder}/refs/{revision_name}", TextNode(content=commit.encode(), ref=True)
+
+
+def _revisions(models: Iterable[LockedModel]) -> Iterator[tuple[str, Revision, CommitHash]]:
+    for model in models:
+        yield model.repo.cache_folder(), model.resolved_revision, model.commit
+        for artifact in model.artifacts:
+            yield artifact.repo.cache_folder(artifact.repo_type), artifact.revision, artifact.commit
