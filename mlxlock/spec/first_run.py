@@ -1,13 +1,17 @@
 """A first run as the manifest declares it: what the sandboxed run of a model exercises.
 
-Owns the value and the names of its keys; `manifest` and `lockfile_reader` both read it through here.
+Owns the value, the names of its keys, and how it is read from and written to a table: `models.toml` declares
+first runs, `models.lock` repeats them in each `request`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from mlxlock.spec.readers import Table, plain
+
 Compare = Literal["output", "none"]
+Option = str | int | bool
 
 TEXT_KEYS: Final = (
     "prompt",
@@ -24,7 +28,9 @@ TEXT_KEYS: Final = (
 INT_KEYS: Final = ("max-tokens", "seed")
 FLAG_KEYS: Final = ("vad",)
 KEYS: Final = ("name", "command", *TEXT_KEYS, *INT_KEYS, *FLAG_KEYS, "timeout-s", "compare")
+DEFAULT_NAME: Final = "default"
 DEFAULT_TIMEOUT_S: Final = 600
+COMPARE: Final[tuple[Compare, ...]] = ("output", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +40,66 @@ class FirstRun:
     Attributes:
         name: How the lock's proofs call it.
         command: A project's own program instead of the built-in runner.
-        options: The other keys that were given, as given (`prompt`, `audio`, ...).
+        options: The other keys that were given, as given (`prompt`, `audio`, ...), in canonical order.
         timeout_s: Seconds after which it is killed; None for the default.
         compare: `none` for output that cannot be compared; None for the default (`output`).
     """
 
     name: str
     command: tuple[str, ...] | None = None
-    options: Mapping[str, str | int | bool] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
     timeout_s: int | None = None
     compare: Compare | None = None
+
+    def as_table(self) -> dict[str, Option | list[str]]:
+        """The keys and values that declare it, in canonical order."""
+        table: dict[str, Option | list[str]] = {"name": self.name}
+        if self.command is not None:
+            table["command"] = list(self.command)
+        table |= dict(self.options)
+        if self.timeout_s is not None:
+            table["timeout-s"] = self.timeout_s
+        if self.compare is not None:
+            table["compare"] = self.compare
+        return table
+
+
+def read_first_runs(parent: Table, key: str = "first-run") -> tuple[FirstRun, ...] | None:
+    """The first runs below `key`: None when absent (the kind's default), `()` for `false` (never run it)."""
+    if not parent.has(key):
+        return None
+    if parent.value(key) is False:
+        return ()
+    runs = [_read(table) for table in parent.tables(key)]
+    _refuse_duplicates(parent, key, runs)
+    return tuple(run for run in runs if run is not None)
+
+
+def _read(table: Table) -> FirstRun | None:
+    name = table.text("name", plain, required=True)
+    command = table.texts("command", str) if table.has("command") else None
+    options: dict[str, Option | None] = {key: table.text(key, str) for key in TEXT_KEYS}
+    options |= {key: table.integer(key) for key in INT_KEYS}
+    options |= {key: table.flag(key) for key in FLAG_KEYS}
+    timeout_s = table.integer("timeout-s", minimum=1)
+    compare = table.choice("compare", COMPARE)
+    table.finish()
+    given = {key: option for key, option in options.items() if option is not None}
+    if command is not None:
+        _check_command(table, command, given)
+    if name is None:
+        return None
+    return FirstRun(name=name, command=command, options=given, timeout_s=timeout_s, compare=compare)
+
+
+def _check_command(table: Table, command: tuple[str, ...], options: Mapping[str, Option]) -> None:
+    if not command:
+        table.problem("command", "expected a program and its arguments, got an empty array")
+    for key in options:
+        table.problem(key, "has no meaning beside `command`: give the program its own arguments")
+
+
+def _refuse_duplicates(parent: Table, key: str, runs: list[FirstRun | None]) -> None:
+    names = [run.name for run in runs if run is not None]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        parent.problem(key, f"two first runs are called `{name}`")
