@@ -1,0 +1,126 @@
+"""What every family shares: files as real repos have them, and weights that follow from their names."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log2, prod
+from pathlib import Path
+
+import mlx.core as mx
+from mlx import nn
+from mlx.utils import tree_flatten
+
+_LFS_PATTERNS = ("*.bin", "*.npz", "*.safetensors", "*.tar.*", "*.zip")
+_FORMATS = {"F16": ("e", 2), "F32": ("f", 4)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a repo's README.md says about it, in the words of the Hub's front matter.
+
+    Attributes:
+        license: The licence's Hub identifier, such as `apache-2.0`.
+        pipeline_tag: The Hub's task name.
+        base_model: The repo it claims to be converted from; `None` for an original.
+    """
+
+    license: str
+    pipeline_tag: str
+    base_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    """One entry of a safetensors file: its element type, shape and little-endian bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Write a JSON file as the Hugging Face libraries do; its folder is made when absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{json.dumps(value, indent=2, ensure_ascii=False)}\n", encoding="utf-8", newline="\n")
+
+
+def write_card(repo_dir: Path, card: Card) -> None:
+    """Write the README.md and .gitattributes that every repo on the Hub has."""
+    repo_dir.mkdir(parents=True, exist_ok=True)
+    base = [f"base_model: {card.base_model}"] if card.base_model else []
+    matter = [f"license: {card.license}", f"pipeline_tag: {card.pipeline_tag}", "library_name: mlx", *base]
+    text = "\n".join(("---", *matter, "tags:", "- mlx", "---", "", f"# {repo_dir.name}", ""))
+    (repo_dir / "README.md").write_text(f"{text}\nTiny random weights, for tests.\n", newline="\n")
+    attributes = "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in _LFS_PATTERNS)
+    (repo_dir / ".gitattributes").write_text(attributes, newline="\n")
+
+
+def write_weights(repo_dir: Path, model: nn.Module, *, dtype: str = "F16") -> None:
+    """Write `model.safetensors` and its index, with weights drawn from hashes of the tensors' names.
+
+    MLX's own random numbers go through transcendental functions, whose last bit depends on the machine; only
+    the names, shapes and constant initial values of the model are taken.
+
+    Args:
+        repo_dir: The repo's folder, which exists. Its name enters the hashes.
+        model: A freshly made model.
+        dtype: `F16` or `F32`, for the floating-point tensors.
+
+    Raises:
+        ValueError: The model has a tensor that is neither floating-point nor quantised.
+    """
+    tensors = {
+        name: _draw(f"{repo_dir.name}/{name}", array, dtype)
+        for name, array in tree_flatten(model.parameters())
+    }
+    (repo_dir / "model.safetensors").write_bytes(_safetensors(tensors))
+    total = sum(len(tensor.data) for tensor in tensors.values())
+    weight_map = dict.fromkeys(sorted(tensors), "model.safetensors")
+    write_json(
+        repo_dir / "model.safetensors.index.json",
+        {"metadata": {"total_size": total}, "weight_map": weight_map},
+    )
+
+
+def _draw(seed: str, array: mx.array, dtype: str) -> _Tensor:
+    """Draw one tensor: random bits when quantised, its own value when constant, else uniform."""
+    shape = tuple(array.shape)
+    if array.dtype == mx.uint32:
+        return _Tensor("U32", shape, _bits(seed, 4 * prod(shape)))
+    if not mx.issubdtype(array.dtype, mx.floating):
+        raise ValueError(f"tensor `{seed}` of {array.dtype} has no random form")
+    low, high = float(array.min()), float(array.max())
+    if low == high and (prod(shape) > 1 or low in {0.0, 1.0}):
+        values = [low] * prod(shape)
+    else:
+        values = _uniform(seed, shape)
+    code, _ = _FORMATS[dtype]
+    return _Tensor(dtype, shape, struct.pack(f"<{len(values)}{code}", *values))
+
+
+def _uniform(seed: str, shape: tuple[int, ...]) -> list[float]:
+    """Draw exact multiples of 2**-15 of a bound that is a power of two: no rounding but the final one."""
+    bound = 2.0 ** -round(log2(prod(shape[1:]) or 1) / 2)
+    count = prod(shape)
+    return [step / 2**15 * bound for step in struct.unpack(f"<{count}h", _bits(seed, 2 * count))]
+
+
+def _bits(seed: str, size_bytes: int) -> bytes:
+    """Expand a name to that many bytes."""
+    return hashlib.shake_256(seed.encode()).digest(size_bytes)
+
+
+def _safetensors(tensors: Mapping[str, _Tensor]) -> bytes:
+    """Serialise by hand: MLX and the safetensors library may order the tensors of a file as they like."""
+    header: dict[str, object] = {"__metadata__": {"format": "mlx"}}
+    start = 0
+    ordered = sorted(tensors.items(), key=lambda item: (item[1].dtype == "F16", item[0]))
+    for name, tensor in ordered:
+        end = start + len(tensor.data)
+        header[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": (start, end)}
+        start = end
+    head = json.dumps(header, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    return struct.pack("<Q", len(head)) + head + b"".join(tensor.data for _, tensor in ordered)
