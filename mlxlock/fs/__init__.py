@@ -1,0 +1,42 @@
+"""Effects on a filesystem, each safe to be killed in: atomic writes, locks, clones, hashes, open-below-root.
+
+Owns how bytes get to a disk and how its refusals become a `DiskError`. Knows no store and no workspace.
+For Linux and macOS.
+"""
+
+from mlxlock.fs.atomic import write_all, write_atomic
+from mlxlock.fs.below import Root
+from mlxlock.fs.copying import clone, copy_hashed, hardlink
+from mlxlock.fs.hashing import (
+    ALGORITHMS,
+    CHUNK_BYTES,
+    Algorithm,
+    Digests,
+    Hasher,
+    hash_file,
+    open_regular,
+    read_chunks,
+)
+from mlxlock.fs.locks import locked
+from mlxlock.fs.refusals import disk_errors, free_bytes, same_filesystem
+
+__all__ = [
+    "ALGORITHMS",
+    "CHUNK_BYTES",
+    "Algorithm",
+    "Digests",
+    "Hasher",
+    "Root",
+    "clone",
+    "copy_hashed",
+    "disk_errors",
+    "free_bytes",
+    "hardlink",
+    "hash_file",
+    "locked",
+    "open_regular",
+    "read_chunks",
+    "same_filesystem",
+    "write_all",
+    "write_atomic",
+]
