@@ -5,7 +5,7 @@
 the same contract suites as the real adapters (`tests/contracts`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from mlxlock.planning.layout import Tree
 from mlxlock.planning.plan import Inventory, Plan
 from mlxlock.spec.digest import Blake3, Sha256
 from mlxlock.spec.names import RepoId, RepoType, Revision
-from mlxlock.spec.record import Exchange, Pin, SandboxLevel
+from mlxlock.spec.record import CachedRepo, Exchange, Pin, RunnerEnvironment, SandboxLevel
 from mlxlock.spec.resolution import FileEntry, RemoteFile, Resolution
 
 # --- progress -----------------------------------------------------------------------------------------------
@@ -224,12 +224,14 @@ class Job:
 
     Attributes:
         argv: Program and arguments, absolute.
-        env: Its whole environment.
+        env: Its whole environment. With an `endpoint_port`, the sandbox writes the port that it really
+            used in place of every `{port}` in the values.
         cwd: Where it starts; must be visible.
         readable: Paths it may read (below them too), beside the system's own.
         writable: Paths it may write.
         timeout_s: When it is killed, with everything it started.
-        endpoint_port: The loopback port on which it finds the mirror; None for no network at all.
+        endpoint_port: The loopback port on which it finds the mirror, where the sandbox has loopback ports
+            of its own (else the kernel chooses one); None for no network at all.
         serve: Called with the listening socket that the child will connect to.
         memory_bytes: Address space limit, or None.
         passthrough: Whether its stdout goes to the caller's (else it is captured).
@@ -307,5 +309,88 @@ class Mirror(Protocol):
         ...
 
 
-OpenMirror = Callable[[Iterable[Pin], Path], Mirror]
-"""Opens a mirror with these pins already made; the path is the file in which the runner names its phase."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """The project's own Python, the one that has mlx-lm and friends.
+
+    Attributes:
+        python: The executable, absolute, not resolved (a virtual environment is known by its path).
+        environment: What the lock records of it.
+        readable: Every directory it needs to read, beside the system's own.
+    """
+
+    python: Path
+    environment: RunnerEnvironment
+    readable: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSetting:
+    """The environment of one child, and the directories that must exist before it starts."""
+
+    variables: Mapping[str, str]
+    directories: tuple[Path, ...]
+
+
+class Laboratory(Protocol):
+    """All that a first run needs: scratch space, an interpreter, a sandbox, a mirror. Wired by `cli`."""
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A fresh directory on the store's filesystem, gone afterwards."""
+        ...
+
+    def workspace(self, root: Path) -> Workspace:
+        """A workspace to build there."""
+        ...
+
+    def interpreter(self) -> Interpreter:
+        """The project's interpreter, probed once.
+
+        Raises:
+            RuntimeMissingError: There is none, or it does not run.
+        """
+        ...
+
+    def sandbox(self) -> Sandbox:
+        """The best sandbox that works here, probed once.
+
+        Raises:
+            SandboxError: None works, or none of the required level.
+        """
+        ...
+
+    def mirror(self, source: Source, phase_file: Path) -> Mirror:
+        """A recording mirror over this source; the file is where the runner names its phase."""
+        ...
+
+    def setting(self, root: Path, scratch: Path, endpoint: str | None) -> ChildSetting:
+        """The strict environment for a workspace; without an endpoint the child is offline."""
+        ...
+
+    def cached(self, hub_dir: Path) -> tuple[CachedRepo, ...]:
+        """What a run left in its Hugging Face cache."""
+        ...
+
+    @property
+    def runners(self) -> Path:
+        """The directory of the runner scripts and their media."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything a command may reach, wired once by `cli`. What is behind a callable is built when asked for.
+
+    Attributes:
+        source: The Hub, or its refusal under `--offline`.
+        store: The user's blobs.
+        workspace: Opens a project's workspace, with the chosen link mode.
+        laboratory: What first runs need.
+        on_event: Where progress goes.
+    """
+
+    source: Callable[[], Source]
+    store: Callable[[], BlobStore]
+    workspace: Callable[[Path], Workspace]
+    laboratory: Callable[[], Laboratory]
+    on_event: OnEvent = ignore
