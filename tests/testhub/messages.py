@@ -158,7 +158,7 @@ def cut_to_range(reply: Reply, incoming: Incoming) -> Reply:
 
 def compress(reply: Reply, incoming: Incoming) -> Reply:
     """Gzip text for a client that takes it, losing the length and weakening the ETag as the Hub does."""
-    accepted = "gzip" in incoming.headers.get("accept-encoding", "")
+    accepted = "gzip" in incoming.headers.get("accept-encoding", "") and "range" not in incoming.headers
     textual = _COMPRESSIBLE.match(reply.headers.get("Content-Type", ""))
     if not accepted or not textual or reply.status != 200 or reply.body.size < 1024:
         return reply

@@ -30,7 +30,7 @@ def answer_resolve(state: State, incoming: Incoming, target: Target) -> Reply:
     headers = {"X-Repo-Commit": commit.id, "X-Linked-Etag": f'"{file.etag}"', "Accept-Ranges": "bytes"}
     headers |= _lfs_headers(state, repo, commit, file) if file.lfs else {}
     if not state.manners.redirects:
-        return _body(state, target.path, file).having(headers | {"ETag": f'"{file.etag}"'})
+        return _body(target.path, file).having(headers | {"ETag": f'"{file.etag}"'})
     if file.lfs:
         location = state.sign(repo, file, PurePosixPath(target.path).name)
         return text_reply(
@@ -46,7 +46,7 @@ def answer_resolve_cache(state: State, incoming: Incoming, target: Target) -> Re
     repo = state.readable(incoming, target.repo_type, target.repo_id)
     commit = commit_of(repo, target.revision)
     file = _entry(commit, target.path)
-    return _body(state, target.path, file).having({"ETag": f'"{file.oid}"', "X-Repo-Commit": commit.id})
+    return _body(target.path, file).having({"ETag": f'"{file.oid}"', "X-Repo-Commit": commit.id})
 
 
 def answer_cdn(state: State, incoming: Incoming) -> Reply:
@@ -57,7 +57,7 @@ def answer_cdn(state: State, incoming: Incoming) -> Reply:
     file = state.stored(signed["sha256"])
     if file is None:
         return text_reply("<Error><Code>NoSuchKey</Code></Error>", status=404)
-    return _body(state, urlsplit(incoming.target).path, file).having({"ETag": f'"{file.xet_hash}"'})
+    return _body(urlsplit(incoming.target).path, file).having({"ETag": f'"{file.xet_hash}"'})
 
 
 def _entry(commit: Commit, path: str) -> File:
@@ -83,13 +83,9 @@ def _resolve_cache_url(repo: Repo, commit: Commit, path: str, file: File) -> str
     return f"{folder}/{quote(path, safe='')}?{asked}=&etag=%22{file.oid}%22"
 
 
-def _body(state: State, path: str, file: File) -> Reply:
-    reply = Reply(status=200, headers={"Content-Type": _media_type(path)}, body=file.content)
-    if not state.manners.ranges:
-        return reply
-    return Reply(
-        status=200, headers={**reply.headers, "Accept-Ranges": "bytes"}, body=file.content, ranged=True
-    )
+def _body(path: str, file: File) -> Reply:
+    headers = {"Content-Type": _media_type(path), "Accept-Ranges": "bytes"}
+    return Reply(status=200, headers=headers, body=file.content, ranged=True)
 
 
 def _media_type(path: str) -> str:

@@ -3,6 +3,8 @@
 Owns the order of the questions: quota, visibility, redirect, answer. The handlers are in `api` and `resolve`.
 """
 
+from dataclasses import replace
+
 from tests.testhub.api import answer_api, answer_whoami
 from tests.testhub.messages import Incoming, RefusalError, Reply, text_reply
 from tests.testhub.repos import Repo
@@ -53,6 +55,8 @@ def _moved(incoming: Incoming, target: Target, repo: Repo) -> Reply:
 def _behave(state: State, reply: Reply) -> Reply:
     """Take away what a server with such manners would not send."""
     manners = state.manners
+    if not manners.ranges:
+        reply = replace(reply.lacking("Accept-Ranges"), ranged=False)
     if not manners.linked_headers:
         reply = reply.lacking("X-Linked-Etag", "X-Linked-Size")
     if not manners.error_codes:

@@ -209,10 +209,11 @@ def refuse(
     status: int, *, code: str | None = None, message: str = "", more: dict[str, str] | None = None
 ) -> Reply:
     """Answer with an error the way the Hub words it: a JSON body and `X-Error-*` headers."""
+    # What a client asked for may come back in the message, and a header holds printable ASCII only.
+    printable = message if message.isascii() and message.isprintable() else ascii(message)
     headers = {"X-Error-Code": code} if code else {}
-    return json_reply(
-        {"error": message}, status=status, headers=headers | {"X-Error-Message": message} | (more or {})
-    )
+    headers |= {"X-Error-Message": printable} | (more or {})
+    return json_reply({"error": message}, status=status, headers=headers)
 
 
 def signature(target: str) -> str:
