@@ -13,6 +13,10 @@ from mlx import nn
 from mlx.utils import tree_flatten
 
 _LFS_PATTERNS = ("*.bin", "*.npz", "*.safetensors", "*.tar.*", "*.zip")
+# What turns four random bits into a weight around 0, of a size that suits a fan-in of 32 to 64.
+_QUANTISED = {"scales": 2.0**-5, "biases": -7.5 * 2.0**-5}
+# Faint embeddings leave the residual stream to attention, so that a text follows from its whole prompt.
+_EMBEDDING = 2.0**-7
 _FORMATS = {"F16": ("e", 2), "F32": ("f", 4)}
 
 
@@ -92,17 +96,26 @@ def _draw(seed: str, array: mx.array, dtype: str) -> _Tensor:
     if not mx.issubdtype(array.dtype, mx.floating):
         raise ValueError(f"tensor `{seed}` of {array.dtype} has no random form")
     low, high = float(array.min()), float(array.max())
-    if low == high and (prod(shape) > 1 or low in {0.0, 1.0}):
+    quantised = _QUANTISED.get(seed.rpartition(".")[2])
+    if quantised is not None:
+        values = [quantised] * prod(shape)
+    elif low == high and (prod(shape) > 1 or low in {0.0, 1.0}):
         values = [low] * prod(shape)
     else:
         values = _uniform(seed, shape)
+    if "embed_tokens" in seed:
+        values = [value * _EMBEDDING for value in values]
     code, _ = _FORMATS[dtype]
     return _Tensor(dtype, shape, struct.pack(f"<{len(values)}{code}", *values))
 
 
 def _uniform(seed: str, shape: tuple[int, ...]) -> list[float]:
-    """Draw exact multiples of 2**-15 of a bound that is a power of two: no rounding but the final one."""
-    bound = 2.0 ** -round(log2(prod(shape[1:]) or 1) / 2)
+    """Draw exact multiples of 2**-15 of a bound that is a power of two: no rounding but the final one.
+
+    The bound keeps a signal about as strong from layer to layer, so that speech can be heard. Biases stay
+    small beside it, or the same would be said whatever was asked.
+    """
+    bound = 2.0 ** (1 - round(log2(prod(shape[1:])) / 2)) if len(shape) > 1 else 2.0**-4
     count = prod(shape)
     return [step / 2**15 * bound for step in struct.unpack(f"<{count}h", _bits(seed, 2 * count))]
 

@@ -22,7 +22,7 @@ def build(repo_dir: Path) -> None:
         "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 32,
         "num_hidden_layers": 2, "intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
         "rms_norm_eps": 1e-6, "vocab_size": tokenizer.size, "rope_theta": 10000.0,
-        "max_position_embeddings": 512, "tie_word_embeddings": True, "eos_token_id": eos,
+        "max_position_embeddings": 512, "tie_word_embeddings": False, "eos_token_id": eos,
         "torch_dtype": "float16", "quantization": quantization,
     }  # fmt: skip
     model = Model(ModelArgs.from_dict(config))

@@ -1,0 +1,305 @@
+"""Run one model once, as JOB.json says: `python generate.py JOB.json`.
+
+Owns the phases, the seed, the digest and RESULT.json; how a library is called is in `kind_*.py`.
+Stands alone in a project's interpreter: the standard library and one kind, and nothing of mlxlock.
+Exits 0 only when something was really generated, 1 on a failure, 2 on a bad JOB.json, 3 without the library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import random
+import struct
+import sys
+import time
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypedDict, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+_HERE = Path(__file__).resolve().parent
+_KINDS = ("text", "vision", "stt", "tts")
+_LIBRARIES = {"mlx": "mlx", "mlx_lm": "mlx-lm", "mlx_vlm": "mlx-vlm", "mlx_audio": "mlx-audio"}
+_TEXT_LIMIT = 2000
+_LEAST_TOKENS = 8
+
+
+class RunError(Exception):
+    """A failure that the runner itself recognises, with its stable name."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Job(NamedTuple):
+    """What to run: the content of JOB.json, where only the first two are required.
+
+    Attributes:
+        kind: text, vision, stt or tts.
+        model: The model's directory, absolute.
+        prompt: What is said to the model, or what it shall say; stt has no use for it.
+        image: A picture's path, for vision.
+        audio: A recording's path, for stt.
+        max_tokens: The most tokens to generate; where the library takes none, it is not limited.
+        seed: For every random number generator, 0 to 2**32 - 1.
+        temperature: 0 is greedy; null is the library's own default.
+        system: A system prompt.
+        language: A language in the library's own spelling.
+        voice: A voice's name, for tts.
+        ref_audio: A recording whose voice to clone, for tts.
+        options: More arguments for the library's generating function.
+        trust_remote_code: Whether Python code that the model brings may run.
+        output: Where RESULT.json is written.
+        wav: Where tts writes its sound.
+        phase_file: Where the phase is written at its start: import, load or generate.
+        stream: Print the text as it comes; nothing else is ever written to stdout.
+        exercise: Make the model work even where it would rather not: no end before eight tokens, and no
+            silence for Whisper. The default is the opposite of `stream`.
+    """
+
+    kind: str
+    model: str
+    prompt: str = ""
+    image: str | None = None
+    audio: str | None = None
+    max_tokens: int = 16
+    seed: int = 0
+    temperature: float | None = 0.0
+    system: str | None = None
+    language: str | None = None
+    voice: str | None = None
+    ref_audio: str | None = None
+    options: Mapping[str, Any] = MappingProxyType({})
+    trust_remote_code: bool = False
+    output: str | None = None
+    wav: str | None = None
+    phase_file: str | None = None
+    stream: bool = False
+    exercise: bool = True
+
+    def refuse(self, option: str) -> NoReturn:
+        """Stop because the job asks for what this model cannot do: nothing is left out."""
+        raise RunError("unsupported-option", f"`{option}` is not for this {self.kind} model")
+
+    def lacks(self, option: str) -> NoReturn:
+        """Stop because this kind cannot run without the option."""
+        raise RunError("bad-job", f"a {self.kind} model needs `{option}`")
+
+    def keep_going(self, ends: Iterable[int]) -> list[Callable[[Any, Any], Any]]:
+        """Return logits processors: in an exercise, no end within the first eight tokens."""
+        left = min(_LEAST_TOKENS, self.max_tokens) if self.exercise else 0
+        numbers = tuple(ends)
+
+        def forbid(_tokens: Any, logits: Any) -> Any:
+            nonlocal left
+            if left > 0:
+                left -= 1
+                for number in numbers:
+                    if number < logits.shape[-1]:
+                        logits[:, number] = float("-inf")
+            return logits
+
+        return [forbid]
+
+
+class Generated(TypedDict):
+    """What a kind hands back.
+
+    Attributes:
+        digested: What the output's digest covers, token ids or bytes; empty when nothing was generated.
+        text: The generated text, empty for tts.
+        tokens: How many tokens were generated; None where the library hides it.
+        samples: How many audio samples, for tts.
+        input_ids: The ids of the whole prompt; None where the library hides them, which is stt and tts.
+    """
+
+    digested: list[int] | bytes
+    text: str
+    tokens: int | None
+    samples: int | None
+    input_ids: list[int] | None
+
+
+class Kind(Protocol):
+    """What each `kind_*.py` offers; importing it imports its library."""
+
+    def load(self, job: Job) -> Any:
+        """Load the model from its directory."""
+
+    def generate(self, job: Job, loaded: Any, emit: Callable[[str], None]) -> Generated:
+        """Generate once, handing each piece of text to `emit` as it comes."""
+
+
+class Phases:
+    """Which phase the run is in, told to who watches, and how long each one took."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self.current = "import"
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def enter(self, name: str) -> Iterator[None]:
+        """Mark the phase for the length of a `with`; a library that calls `sys.exit` in it has failed."""
+        self.current = name
+        if self._path is not None:
+            write_atomically(self._path, name)
+        started = time.perf_counter()
+        try:
+            yield
+        except SystemExit as error:
+            raise RunError("library-exit", f"the library called sys.exit({error.code!r})") from error
+        self.seconds[name] = round(time.perf_counter() - started, 4)
+
+
+def write_atomically(path: str, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    scratch = f"{path}.{os.getpid()}.tmp"
+    Path(scratch).write_text(text, encoding="utf-8")
+    Path(scratch).replace(path)
+
+
+def read_job(path: str) -> Job:
+    """Read JOB.json.
+
+    Raises:
+        RunError: It is not what `Job` describes.
+    """
+    raw = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(raw, dict) or not {"kind", "model"} <= raw.keys() or raw["kind"] not in _KINDS:
+        raise RunError("bad-job", f"`{path}` needs a `model` and a `kind`: {', '.join(_KINDS)}")
+    unknown = sorted(raw.keys() - set(Job._fields))
+    if unknown:
+        raise RunError("bad-job", f"`{path}` has unknown keys: {', '.join(unknown)}")
+    job = Job(**{"exercise": not raw.get("stream", False), **raw})
+    _check(job)
+    return job
+
+
+def _check(job: Job) -> None:
+    """Refuse values that a library would only stumble over later."""
+    if job.max_tokens < 1 or not 0 <= job.seed < 2**32:
+        raise RunError("bad-job", "`max_tokens` must be at least 1, and `seed` between 0 and 2**32 - 1")
+    for option in ("trust_remote_code", "stream", "exercise"):
+        if not isinstance(getattr(job, option), bool):
+            raise RunError("bad-job", f"`{option}` must be true or false")
+    for option in ("model", "image", "audio", "ref_audio"):
+        value = getattr(job, option)
+        if value is not None and not Path(value).exists():
+            raise RunError("bad-job", f"`{option}` is not there: `{value}`")
+
+
+def run(job: Job, phases: Phases) -> dict[str, object]:
+    """Import, load, generate, and describe what came out; what the libraries print goes to stderr."""
+    stdout = sys.stdout
+
+    def emit(text: str) -> None:
+        if job.stream:
+            stdout.write(text)
+            stdout.flush()
+
+    with contextlib.redirect_stdout(sys.stderr):
+        with phases.enter("import"):
+            kind = _import_kind(job.kind)
+        with phases.enter("load"):
+            _seed(job.seed)
+            loaded = kind.load(job)
+        with phases.enter("generate"):
+            _seed(job.seed)
+            made = kind.generate(job, loaded, emit)
+    return _describe(made)
+
+
+def _import_kind(kind: str) -> Kind:
+    """Load the sibling by its path: this folder must not shadow top-level modules of the project."""
+    if sys.path and Path(sys.path[0] or ".").resolve() == _HERE:
+        del sys.path[0]
+    spec = importlib.util.spec_from_file_location(f"mlxlock_kind_{kind}", _HERE / f"kind_{kind}.py")
+    if spec is None or spec.loader is None:
+        raise RunError("bad-job", f"no runner for kind `{kind}`")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        library = _LIBRARIES.get((error.name or "").partition(".")[0])
+        if library is None:
+            raise
+        raise RunError("missing-library", f"{library} is not installed in {sys.executable}") from error
+    return cast("Kind", module)
+
+
+def _seed(seed: int) -> None:
+    """Seed what the libraries draw from: loading may have drawn, so this comes before each phase."""
+    import mlx.core as mx
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (the libraries draw from the global generator)
+    mx.random.seed(seed)
+
+
+def _describe(made: Generated) -> dict[str, object]:
+    """Reduce what was generated to what two runs can be compared by.
+
+    Raises:
+        RunError: Nothing was generated.
+    """
+    if not made["digested"]:
+        raise RunError("nothing-generated", "the model ran, but nothing came out")
+    return {
+        "digest": _digest(made["digested"]),
+        "tokens": made["tokens"],
+        "samples": made["samples"],
+        "text": made["text"][:_TEXT_LIMIT],
+        "input_digest": None if made["input_ids"] is None else _digest(made["input_ids"]),
+    }
+
+
+def _digest(content: list[int] | bytes) -> str:
+    """Digest bytes, or token ids as eight bytes each, little-endian and signed."""
+    data = content if isinstance(content, bytes) else struct.pack(f"<{len(content)}q", *content)
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _write_result(job: Job, result: dict[str, object]) -> None:
+    if job.output is not None:
+        write_atomically(job.output, f"{json.dumps(result, ensure_ascii=False)}\n")
+
+
+def _failure(error: Exception, phase: str) -> dict[str, object]:
+    name = error.name if isinstance(error, RunError) else type(error).__name__
+    return {"ok": False, "error": {"type": name, "message": str(error), "phase": phase}}
+
+
+def main(path: str) -> None:
+    """Run the job in `path`; a failure is written to RESULT.json and ends in a traceback.
+
+    Raises:
+        SystemExit: 2 for a bad job, 3 for a missing library.
+    """
+    try:
+        job = read_job(path)
+    except (RunError, TypeError, ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from error
+    phases = Phases(job.phase_file)
+    try:
+        output = run(job, phases)
+    except Exception as error:
+        _write_result(job, _failure(error, phases.current))
+        if isinstance(error, RunError) and error.name == "missing-library":
+            sys.stderr.write(f"error: {error}\n")
+            raise SystemExit(3) from error
+        raise
+    _write_result(job, {"ok": True, "kind": job.kind, "output": output, "phases": phases.seconds})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
