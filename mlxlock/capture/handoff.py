@@ -1,0 +1,91 @@
+"""The parent's half of the handover with `stub`: order out, listener in, then the word to go.
+
+Owns the exchange over the socketpair and what can go wrong in it. Never starts a process.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from socket import recv_fds, socket
+from typing import Final
+
+_MAX_ANSWER_BYTES: Final = 1 << 16
+_MAX_FDS: Final = 2
+
+
+class HandoffError(Exception):
+    """The stub did not get as far as being ready.
+
+    Attributes:
+        reason: What the stub said; None when it said nothing, so that the sandbox around it is to blame.
+    """
+
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the stub is to do.
+
+    Attributes:
+        port: The loopback port to listen on in there; None for no listener.
+        memory_bytes: Address space limit of the child, or None.
+        own_processes: Whether the inside has process ids of its own, so that its number 1 can be waited for.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    port: int | None
+    memory_bytes: int | None
+    own_processes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What the stub handed out; the receiver closes both.
+
+    Attributes:
+        listener: The listening socket made inside.
+        init: A pidfd of the process whose end is the end of everything inside.
+    """
+
+    listener: int | None = None
+    init: int | None = None
+
+
+def exchange(control: socket, order: Order, *, timeout_s: float) -> Handed:
+    """Give the order and take what comes back; the stub then waits for `release`.
+
+    Raises:
+        HandoffError: The stub refused, or was gone or silent.
+    """
+    control.settimeout(timeout_s)
+    try:
+        control.sendall(json.dumps(asdict(order)).encode() + b"\n")
+        answer, descriptors = _receive(control)
+    except TimeoutError as error:
+        raise HandoffError(f"it was not ready after {timeout_s:.0f} s") from error
+    except OSError as error:
+        raise HandoffError from error
+    if "error" in answer:
+        raise HandoffError(str(answer["error"]))
+    return Handed(**dict(zip(answer["fds"], descriptors, strict=True)))
+
+
+def release(control: socket) -> None:
+    """Let the stub become the child."""
+    control.sendall(b"\n")
+
+
+def _receive(control: socket) -> tuple[dict[str, list[str]], list[int]]:
+    text, descriptors = b"", list[int]()
+    while not text.endswith(b"\n"):
+        chunk, received, _, _ = recv_fds(control, _MAX_ANSWER_BYTES, _MAX_FDS)
+        descriptors += received
+        if not chunk:
+            raise HandoffError
+        text += chunk
+    return json.loads(text), descriptors

@@ -1,0 +1,124 @@
+"""Users to run sandboxes as, and a scratch directory that each of them may use.
+
+As root, every suite here runs twice: as root and, through `setpriv`, as a user without any privilege.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlxlock.ports import Outcome
+
+_PLAIN_ID = 65534
+_REPO = Path(__file__).resolve().parents[2]
+_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+_AS_PLAIN = ("setpriv", f"--reuid={_PLAIN_ID}", f"--regid={_PLAIN_ID}", "--clear-groups")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Someone who runs sandboxes.
+
+    Attributes:
+        prefix: What makes a command line theirs.
+        python: An interpreter that they can run.
+        packages: Where mlxlock's dependencies are, for that interpreter.
+    """
+
+    prefix: tuple[str, ...]
+    python: Path
+    packages: tuple[Path, ...]
+
+    def command(self) -> tuple[str, ...]:
+        """The command line that reads an order."""
+        return (*self.prefix, str(self.python), "-m", "tests.capture.driver")
+
+    def environment(self) -> dict[str, str]:
+        """The driver's environment, with a secret that no child may ever see."""
+        path = os.pathsep.join(str(place) for place in (_REPO, *self.packages))
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": path,
+            "HF_TOKEN": "hf_secret",
+            "HOME": "/nonexistent",
+        }
+
+    def run(self, **order: Any) -> Outcome:
+        """Run one job to its end.
+
+        Raises:
+            AssertionError: The sandbox refused, or the driver failed.
+        """
+        done = subprocess.run(
+            self.command(),
+            input=json.dumps(order),
+            env=self.environment(),
+            cwd=_REPO,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout.splitlines()[-1])
+        assert "refused" not in answer, answer
+        return Outcome(**answer)
+
+    def python_run(self, code: str, **order: Any) -> Outcome:
+        """Run a Python program in the sandbox, by this user's interpreter."""
+        return self.run(argv=[str(self.python), "-I", "-S", "-c", code], **order)
+
+
+def _plain_user() -> User | None:
+    """Find an interpreter that a user without privileges can run; the suite's own may lie in root's home."""
+    packages = tuple(Path(entry) for entry in sys.path if entry.endswith("site-packages"))
+    wanted = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for candidate in (sys.executable, shutil.which(f"python{wanted}", path="/usr/bin:/usr/local/bin")):
+        if candidate is None:
+            continue
+        tried = subprocess.run(
+            [*_AS_PLAIN, "/bin/sh", "-c", f'"{candidate}" -c "{_VERSION}"'],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if tried.stdout.strip() == wanted:
+            return User(prefix=_AS_PLAIN, python=Path(candidate), packages=packages)
+    return None
+
+
+@pytest.fixture(scope="session", params=["myself", "plain user"])
+def user(request: pytest.FixtureRequest) -> User:
+    """Whoever runs the suite; when that is root, also a user without any privilege."""
+    if request.param == "myself":
+        return User(prefix=(), python=Path(sys.executable), packages=())
+    plain = _plain_user() if os.geteuid() == 0 else None
+    if plain is None:
+        pytest.skip("only root can become another user, and that user needs an interpreter")
+    return plain
+
+
+@pytest.fixture
+def place(user: User) -> Iterator[Path]:
+    """A directory below /tmp that belongs to the user."""
+    folder = Path(tempfile.mkdtemp(prefix="mlxk-capture-", dir="/tmp"))
+    if user.prefix:
+        os.chown(folder, _PLAIN_ID, _PLAIN_ID)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def own(user: User, *paths: Path) -> None:
+    """Give paths to the user."""
+    if user.prefix:
+        for path in paths:
+            os.chown(path, _PLAIN_ID, _PLAIN_ID)
