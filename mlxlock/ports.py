@@ -182,7 +182,7 @@ class BlobStore(Protocol):
 
 # --- the workspace ------------------------------------------------------------------------------------------
 
-LinkMode = Literal["auto", "clone", "hardlink", "copy", "symlink"]
+LinkMode = Literal["auto", "clone", "hardlink", "copy"]
 
 
 class Workspace(Protocol):
@@ -332,6 +332,33 @@ class ChildSetting:
     directories: tuple[Path, ...]
 
 
+class Overlay(Protocol):
+    """What to change in a user's own environment so that libraries look into the workspace, offline."""
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """To set."""
+        ...
+
+    @property
+    def unset(self) -> tuple[str, ...]:
+        """To remove."""
+        ...
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """Which directories must exist first."""
+        ...
+
+    def over(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """The environment that results."""
+        ...
+
+    def as_shell(self, shell: Literal["sh", "fish"]) -> str:
+        """Lines for a running shell."""
+        ...
+
+
 class Laboratory(Protocol):
     """All that a first run needs: scratch space, an interpreter, a sandbox, a mirror. Wired by `cli`."""
 
@@ -386,6 +413,7 @@ class Ports:
         store: The user's blobs.
         workspace: Opens a project's workspace, with the chosen link mode.
         laboratory: What first runs need.
+        overlay: What `exec` and `env` change in the user's environment, for a workspace.
         on_event: Where progress goes.
     """
 
@@ -393,4 +421,5 @@ class Ports:
     store: Callable[[], BlobStore]
     workspace: Callable[[Path], Workspace]
     laboratory: Callable[[], Laboratory]
+    overlay: Callable[[Path, Mapping[str, str]], Overlay]
     on_event: OnEvent = ignore
