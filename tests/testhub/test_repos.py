@@ -124,6 +124,7 @@ def test_a_tree_of_directories_becomes_repos(tmp_path: Path) -> None:
         "org/name/sub/model.safetensors": b"weights",
         "org/name/.cache/junk": b"junk",
         "gpt2/config.json": b"{}",
+        "gpt2/README.md": b"---\ntags: []\n---\nlicense: none\n",
         "datasets/org/data/x.txt": b"1",
         "spaces/org/app/app.py": b"2",
     }
