@@ -18,7 +18,8 @@ from mlxlock.fs import disk_errors, write_atomic
 from mlxlock.spec.lockfile import REVISION, Lockfile
 from mlxlock.spec.lockfile_reader import parse_lockfile
 from mlxlock.spec.lockfile_writer import format_lockfile
-from mlxlock.spec.manifest import Manifest, parse_manifest
+from mlxlock.spec.manifest import Manifest
+from mlxlock.spec.manifest_reader import parse_manifest
 from mlxlock.spec.toml_text import decode
 
 MANIFEST_NAME: Final = "models.toml"

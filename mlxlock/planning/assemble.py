@@ -1,7 +1,7 @@
-"""Puts a lock together from what was asked, what the Hub answered and what first runs did. Pure.
+"""Puts a lock together from what was asked, what the Hub answered and what first runs did.
 
-Owns what counts as an artifact: a file that a first run got from the Hub, or asked for and did not find, other
-than the declared model's own. A failed run's record never comes here.
+Owns what counts as an artifact: a file that a first run got from the Hub, or asked for and did not find,
+other than the declared model's own. A failed run's record never comes here. Pure.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from mlxlock.spec.invariants import snapshot_digest
 from mlxlock.spec.lockfile import Artifact, Environment, LockedModel, Proof, Request, Snapshot
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, RepoType, Revision
-from mlxlock.spec.patterns import selected_paths
+from mlxlock.spec.patterns import path_filter
 from mlxlock.spec.record import CaptureRecord, Exchange, Pin
 from mlxlock.spec.resolution import FileEntry, Resolution
 
 Complete = Callable[[FileEntry], FileEntry]
-"""Adds the hashes that we saw ourselves, where the store has the bytes; else gives the file back unchanged."""
+"""Adds the hashes that we saw ourselves, where the store has the bytes; else gives the file back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,9 @@ class _Place:
     commit: CommitHash
 
 
-def assemble_model(name: ModelName, request: Request, resolution: Resolution, complete: Complete) -> LockedModel:
+def assemble_model(
+    name: ModelName, request: Request, resolution: Resolution, complete: Complete
+) -> LockedModel:
     """The entry of a declared model, before any first run.
 
     Args:
@@ -37,8 +39,8 @@ def assemble_model(name: ModelName, request: Request, resolution: Resolution, co
         resolution: What the Hub answered.
         complete: Adds what the store saw of each file.
     """
-    chosen = selected_paths([file.path for file in resolution.files], request.include, request.exclude)
-    files = tuple(complete(file) for file in resolution.files if file.path in chosen)
+    belongs = path_filter(request.include, request.exclude)
+    files = tuple(complete(file) for file in resolution.files if belongs(file.path))
     return LockedModel(
         name=name,
         repo=resolution.repo,
@@ -62,7 +64,8 @@ def complete_model(model: LockedModel, complete: Complete) -> LockedModel:
     """The same entry with what the store saw meanwhile."""
     files = tuple(complete(file) for file in model.files)
     artifacts = tuple(
-        replace(artifact, files=tuple(complete(file) for file in artifact.files)) for artifact in model.artifacts
+        replace(artifact, files=tuple(complete(file) for file in artifact.files))
+        for artifact in model.artifacts
     )
     snapshot = snapshot_of(files, date=model.snapshot.date, license_id=model.snapshot.license)
     return replace(model, files=files, artifacts=artifacts, snapshot=snapshot)

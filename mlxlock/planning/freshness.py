@@ -36,7 +36,8 @@ class Reason:
             return f"`{self.model}` is not in the lock"
         if self.kind == "removed":
             return f"`{self.model}` is no longer in the manifest"
-        return f"`{self.model}`: `{self.key}` changed from {self.locked or 'nothing'} to {self.asked or 'nothing'}"
+        before, after = self.locked or "nothing", self.asked or "nothing"
+        return f"`{self.model}`: `{self.key}` changed from {before} to {after}"
 
 
 def staleness(manifest: Manifest, lockfile: Lockfile) -> tuple[Reason, ...]:

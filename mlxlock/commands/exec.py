@@ -1,0 +1,34 @@
+"""`mlxk exec -- COMMAND`: a project's own program, unchanged, on the workspace: pinned and offline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlxlock.commands.child import run_child
+from mlxlock.commands.project import Project, read_manifest
+from mlxlock.commands.report import Report
+from mlxlock.errors import UsageError
+from mlxlock.ports import Ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecOptions:
+    """The program, its arguments, and the environment they are started from."""
+
+    argv: tuple[str, ...]
+    inherited: Mapping[str, str]
+
+
+def exec_(project: Project, ports: Ports, options: ExecOptions) -> Report:
+    """Run it in the user's terminal; its exit code is the answer.
+
+    Raises:
+        UsageError: No program, or none of that name.
+    """
+    if not options.argv:
+        raise UsageError("nothing to run", hint="write `mlxk exec -- python app.py`")
+    root = project.workspace_root(read_manifest(project))
+    overlay = ports.overlay(root, options.inherited)
+    for directory in overlay.directories:
+        directory.mkdir(parents=True, exist_ok=True)
+    code = run_child(options.argv, overlay.over(options.inherited))
+    return Report(command="exec", data={"exit_code": code}, exit_code=code)

@@ -1,0 +1,92 @@
+"""Edits `models.toml`, then locks and syncs; when that fails, the manifest is as it was.
+
+A step of `add` and `remove`. Owns that a command either leaves all three agreeing, or nothing changed.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from mlxlock.commands.lock import LockOptions, lock
+from mlxlock.commands.project import MANIFEST_NAME, Project
+from mlxlock.commands.report import Line, Report
+from mlxlock.commands.sync import SyncOptions, sync
+from mlxlock.errors import ManifestError
+from mlxlock.fs import disk_errors, write_atomic
+from mlxlock.ports import Ports
+from mlxlock.spec.manifest_reader import parse_manifest
+from mlxlock.spec.toml_text import decode
+
+
+class ChangeOptions(Protocol):
+    """What `add` and `remove` have in common."""
+
+    @property
+    def lock(self) -> LockOptions:
+        """How to lock."""
+        ...
+
+    @property
+    def sync(self) -> SyncOptions:
+        """How to sync."""
+        ...
+
+    @property
+    def no_sync(self) -> bool:
+        """Leave the workspace alone."""
+        ...
+
+    @property
+    def frozen(self) -> bool:
+        """Only edit the manifest."""
+        ...
+
+
+def change_manifest(
+    command: str,
+    project: Project,
+    ports: Ports,
+    edit: Callable[[str], str],
+    options: ChangeOptions,
+) -> Report:
+    """Write the edited manifest, lock it, sync it.
+
+    Raises:
+        MlxlockError: What went wrong; the manifest on disk is then as it was.
+    """
+    path = project.manifest_path
+    with disk_errors(path, doing="read"):
+        before = path.read_bytes()
+    after = edit(decode(before, MANIFEST_NAME, ManifestError))
+    parse_manifest(after)
+    write_atomic(path, after.encode())
+    if options.frozen:
+        return Report(command=command, data={"locked": False, "synced": False}, lines=(_wrote(),))
+    try:
+        locked = lock(project, ports, options.lock)
+    except BaseException:
+        write_atomic(path, before)
+        raise
+    if options.no_sync:
+        return Report(
+            command=command,
+            data={"locked": True, "synced": False, "lock": locked.data},
+            lines=(_wrote(), *locked.lines),
+            exit_code=locked.exit_code,
+            error_code=locked.error_code,
+            message=locked.message,
+            hint=locked.hint,
+        )
+    synced = sync(project, ports, options.sync)
+    return Report(
+        command=command,
+        data={"locked": True, "synced": True, "lock": locked.data, "sync": synced.data},
+        lines=(_wrote(), *locked.lines, *synced.lines),
+        exit_code=locked.exit_code,
+        error_code=locked.error_code,
+        message=locked.message,
+        hint=locked.hint,
+    )
+
+
+def _wrote() -> Line:
+    return Line("wrote models.toml", "good")

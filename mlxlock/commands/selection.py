@@ -1,0 +1,33 @@
+"""Which models of the lock a command is about, and what they need laid out.
+
+A step of `sync`, `status` and `verify`. Owns that a manifest's groups and markers select, and nothing else.
+"""
+
+from collections.abc import Iterable
+
+from packaging.markers import default_environment
+
+from mlxlock.commands.obtain import completer
+from mlxlock.planning.assemble import complete_model
+from mlxlock.ports import BlobStore
+from mlxlock.spec.lockfile import LockedModel, Lockfile
+from mlxlock.spec.manifest import Manifest
+from mlxlock.spec.selection import Selection, selected
+
+__all__ = ["Selection", "chosen_models", "seen_models"]
+
+
+def chosen_models(manifest: Manifest, lockfile: Lockfile, selection: Selection) -> tuple[LockedModel, ...]:
+    """The locked models that are selected here; a locked model that left the manifest is not."""
+    environment = {key: str(value) for key, value in default_environment().items()}
+    names = {model.name for model in selected(manifest, selection, environment)}
+    return tuple(model for model in lockfile.models if model.name in names)
+
+
+def seen_models(models: Iterable[LockedModel], store: BlobStore) -> tuple[LockedModel, ...]:
+    """The models with the hashes of bytes that the store saw since they were locked (`lock --no-capture`)."""
+    complete = completer(store)
+    return tuple(
+        model if all(remote.file.seen for remote in model.remote_files()) else complete_model(model, complete)
+        for model in models
+    )

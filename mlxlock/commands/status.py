@@ -1,0 +1,116 @@
+"""`mlxk status`: whether manifest, lock and workspace agree. Local, quick, changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mlxlock.commands.project import Project, read_lockfile_if_any, read_manifest
+from mlxlock.commands.report import Columns, Json, Line, Report, human_bytes
+from mlxlock.commands.selection import Selection, chosen_models, seen_models
+from mlxlock.planning.freshness import staleness
+from mlxlock.planning.layout import lay_out
+from mlxlock.planning.plan import Inventory
+from mlxlock.planning.relock import all_seen
+from mlxlock.planning.verdict import Verdict, judge
+from mlxlock.ports import Ports, Workspace
+from mlxlock.spec.lockfile import LockedModel, Lockfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusOptions:
+    """Which models `mlxk status` is about."""
+
+    selection: Selection = field(default_factory=Selection)
+
+
+def status(project: Project, ports: Ports, options: StatusOptions) -> Report:
+    """Compare, without reading any file whose stat says it is unchanged.
+
+    Raises:
+        ManifestError: And its siblings, when a file cannot be read.
+    """
+    manifest = read_manifest(project)
+    lockfile = read_lockfile_if_any(project)
+    reasons = tuple(str(reason) for reason in staleness(manifest, lockfile or Lockfile()))
+    models = chosen_models(manifest, lockfile or Lockfile(), options.selection)
+    seen = seen_models(models, ports.store())
+    workspace = ports.workspace(project.workspace_root(manifest))
+    states = [(model, _state(model, workspace)) for model in seen]
+    return _report(states, reasons, locked=lockfile is not None)
+
+
+def _state(model: LockedModel, workspace: Workspace) -> str:
+    if not all_seen(model):
+        return "not fetched"
+    tree = lay_out([model])
+    inventory = workspace.scan(tree)
+    return _word(judge(tree, inventory), inventory)
+
+
+def _word(verdict: Verdict, inventory: Inventory) -> str:
+    if verdict.clean:
+        return "in place"
+    if any(finding.problem != "missing" for finding in verdict.findings):
+        return "changed"
+    return "missing" if not inventory.found else "incomplete"
+
+
+def _report(states: Sequence[tuple[LockedModel, str]], reasons: tuple[str, ...], *, locked: bool) -> Report:
+    bad = [model.name for model, state in states if state != "in place"]
+    rows = tuple(
+        (
+            model.name,
+            f"{model.repo} @ {model.commit[:12]}",
+            human_bytes(model.snapshot.size_bytes),
+            _proof(model),
+            state,
+        )
+        for model, state in states
+    )
+    lines: list[Line | Columns] = (
+        [Columns(header=("Name", "Model", "Size", "Offline", "Workspace"), rows=rows)] if rows else []
+    )
+    lines += [Line(f"stale: {reason}", "warning") for reason in reasons]
+    data: dict[str, Json] = {
+        "locked": locked,
+        "stale": list(reasons),
+        "models": [
+            {
+                "name": model.name,
+                "repo": model.repo,
+                "commit": model.commit,
+                "state": state,
+                "offline": _proof(model),
+            }
+            for model, state in states
+        ],
+    }
+    if reasons:
+        return _negative(data, lines, "lock-stale" if locked else "lock-missing", "run `mlxk lock`")
+    if bad:
+        return _negative(data, lines, "workspace-changed", "run `mlxk sync`")
+    return Report(command="status", data=data, lines=(*lines, Line("everything is as the lock says", "good")))
+
+
+def _negative(data: dict[str, Json], lines: Sequence[Line | Columns], code: str, hint: str) -> Report:
+    messages = {
+        "lock-stale": "`models.lock` is stale",
+        "lock-missing": "there is no `models.lock` yet",
+        "workspace-changed": "the workspace is not what the lock says",
+    }
+    return Report(
+        command="status",
+        data=data,
+        lines=tuple(lines),
+        exit_code=1,
+        error_code=code,
+        message=messages[code],
+        hint=hint,
+    )
+
+
+def _proof(model: LockedModel) -> str:
+    levels = {proof.offline for proof in model.proofs}
+    for level in ("unproven", "served", "proven"):
+        if level in levels:
+            return level
+    return "unproven"

@@ -1,0 +1,164 @@
+"""`mlxk sync`: make the workspace what the lock says. Never resolves, never writes the lock, runs no code."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mlxlock.commands.obtain import missing_from, needs_of, obtain
+from mlxlock.commands.project import Project, read_lockfile, read_manifest
+from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
+from mlxlock.commands.selection import Selection, chosen_models, seen_models
+from mlxlock.errors import DriftError, LockStaleError
+from mlxlock.planning.freshness import staleness
+from mlxlock.planning.layout import lay_out
+from mlxlock.planning.plan import Change, Plan, make_plan
+from mlxlock.ports import Note, Ports
+from mlxlock.spec.lockfile import LockedModel, Lockfile
+from mlxlock.spec.manifest import Manifest
+from mlxlock.spec.names import RepoPath
+from mlxlock.spec.resolution import RemoteFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOptions:
+    """What `mlxk sync` was asked for.
+
+    Attributes:
+        selection: Which models.
+        locked: Say explicitly that the lock must answer the manifest.
+        frozen: Use the lock as it is, with a warning when it is stale.
+        dry_run: Say what would change; change nothing.
+        repair: Move edited files to quarantine instead of stopping at them.
+        exact: Remove what earlier syncs wrote for models that are not selected now.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    locked: bool = False
+    frozen: bool = False
+    dry_run: bool = False
+    repair: bool = False
+    exact: bool = False
+
+
+def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
+    """Plan, fetch what is missing, apply.
+
+    Raises:
+        LockStaleError: The manifest asks for something else than the lock.
+        DriftError: Files were edited; nothing was changed.
+        OfflineMissingError: Offline, and bytes are missing.
+        DiskError: The disk refuses.
+    """
+    manifest = read_manifest(project)
+    lockfile = read_lockfile(project)
+    check_fresh(manifest, lockfile, ports, frozen=options.frozen)
+    chosen = chosen_models(manifest, lockfile, options.selection)
+    workspace = ports.workspace(project.workspace_root(manifest))
+    models = _laid_out(chosen, ports, dry_run=options.dry_run)
+    tree = lay_out(models)
+    inventory = workspace.scan(tree)
+    spared = () if options.exact else _paths_of_others(lockfile, chosen, ports)
+    plan = make_plan(tree, inventory, spared=spared, repair=options.repair)
+    _refuse_changes(plan)
+    needs = _needs_of_plan(plan, models)
+    if options.dry_run:
+        return _report(
+            plan,
+            models,
+            sum(need.file.size_bytes for need in missing_from(ports.store(), needs)),
+            dry_run=True,
+        )
+    if not plan.is_empty:
+        obtain(needs, ports)
+        workspace.apply(plan, ports.store(), ports.on_event)
+    for path in plan.kept:
+        ports.on_event(Note(text=f"`{path}` was edited and is no longer needed: left alone", level="warning"))
+    return _report(plan, models, 0, dry_run=False)
+
+
+def check_fresh(manifest: Manifest, lockfile: Lockfile, ports: Ports, *, frozen: bool) -> None:
+    """Stop at a stale lock, or warn of it under `--frozen`.
+
+    Raises:
+        LockStaleError: With every reason.
+    """
+    reasons = tuple(str(reason) for reason in staleness(manifest, lockfile))
+    if reasons and not frozen:
+        raise LockStaleError("`models.lock` is stale", hint="run `mlxk lock`", details=reasons)
+    if reasons:
+        ports.on_event(Note(text=f"`models.lock` is stale: {'; '.join(reasons)}", level="warning"))
+
+
+def _laid_out(models: tuple[LockedModel, ...], ports: Ports, *, dry_run: bool) -> tuple[LockedModel, ...]:
+    """Models whose every file has a name in the store; those locked unseen are fetched for it."""
+    if all(remote.file.seen for model in models for remote in model.remote_files()):
+        return models
+    if not dry_run:
+        obtain(needs_of(models), ports)
+    return seen_models(models, ports.store())
+
+
+def _paths_of_others(lockfile: Lockfile, chosen: Iterable[LockedModel], ports: Ports) -> tuple[RepoPath, ...]:
+    """Paths of locked models that are not selected: they stay, unless `--exact`."""
+    names = {model.name for model in chosen}
+    others = [model for model in lockfile.models if model.name not in names]
+    if not others:
+        return ()
+    seen = [
+        model
+        for model in seen_models(others, ports.store())
+        if all(remote.file.seen for remote in model.remote_files())
+    ]
+    return tuple(lay_out(seen).nodes)
+
+
+def _refuse_changes(plan: Plan) -> None:
+    if plan.changed:
+        raise DriftError(
+            f"{plural(len(plan.changed), 'path')} of the workspace differ from the lock; nothing was changed",
+            details=tuple(_change(change) for change in plan.changed),
+            hint="run `mlxk sync --repair` to move them to quarantine and restore what was locked",
+        )
+
+
+def _change(change: Change) -> str:
+    return f"`{change.path}`"
+
+
+def _needs_of_plan(plan: Plan, models: Iterable[LockedModel]) -> dict[RemoteFile, str]:
+    wanted = {node.identity for node in plan.put_files}
+    return {remote: why for remote, why in needs_of(models).items() if remote.file.blake3 in wanted}
+
+
+def _report(plan: Plan, models: tuple[LockedModel, ...], fetch_bytes: int, *, dry_run: bool) -> Report:
+    lines = tuple(_lines(plan, models, fetch_bytes, dry_run=dry_run))
+    data: dict[str, Json] = {
+        "changed": not plan.is_empty,
+        "dry_run": dry_run,
+        "models": [model.name for model in models],
+        "put": [put.path for put in plan.put],
+        "removed": list(plan.remove),
+        "quarantined": list(plan.quarantine),
+        "kept": list(plan.kept),
+        "fetch_bytes": fetch_bytes,
+    }
+    return Report(command="sync", data=data, lines=lines)
+
+
+def _lines(plan: Plan, models: tuple[LockedModel, ...], fetch_bytes: int, *, dry_run: bool) -> Iterator[Line]:
+    if plan.is_empty:
+        yield Line(f"{plural(len(models), 'model')} in place, nothing to do", "good")
+        return
+    would = "would " if dry_run else ""
+    if dry_run:
+        for put in plan.put:
+            yield Line(f"+ {put.path}")
+        for path in plan.remove:
+            yield Line(f"- {path}")
+        yield Line(f"{would}fetch {human_bytes(fetch_bytes)}")
+    done = "would write" if dry_run else "wrote"
+    size = human_bytes(sum(node.file.size_bytes for node in plan.put_files))
+    yield Line(f"{done} {plural(len(plan.put), 'path')} ({size}) for {plural(len(models), 'model')}", "good")
+    if plan.remove:
+        yield Line(f"{'would remove' if dry_run else 'removed'} {plural(len(plan.remove), 'path')}")
+    for path in plan.quarantine:
+        yield Line(f"moved `{path}` to quarantine", "warning")

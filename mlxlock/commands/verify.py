@@ -1,0 +1,94 @@
+"""`mlxk verify`: read every byte of the workspace and compare it with the lock. Offline, read-only."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mlxlock.commands.project import Project, read_lockfile, read_manifest
+from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
+from mlxlock.commands.selection import Selection, chosen_models, seen_models
+from mlxlock.planning.layout import lay_out
+from mlxlock.planning.policy import policy_problems
+from mlxlock.planning.verdict import Finding, Verdict, judge
+from mlxlock.ports import Ports
+from mlxlock.spec.lockfile import LockedModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """What `mlxk verify` was asked for.
+
+    Attributes:
+        selection: Which models.
+        require_sandbox: Refuse proofs made under a weaker sandbox than this.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    require_sandbox: Literal["full", "partial"] | None = None
+
+
+def verify(project: Project, ports: Ports, options: VerifyOptions) -> Report:
+    """Hash everything.
+
+    Raises:
+        LockMissingError: And its siblings, when a file cannot be read.
+    """
+    manifest = read_manifest(project)
+    lockfile = read_lockfile(project)
+    models = chosen_models(manifest, lockfile, options.selection)
+    tree = lay_out(seen_models(models, ports.store()))
+    workspace = ports.workspace(project.workspace_root(manifest))
+    verdict = judge(tree, workspace.scan(tree, content=True))
+    refusals = (*policy_problems(manifest, models), *_weak(models, options.require_sandbox))
+    return _report(verdict, refusals)
+
+
+def _weak(models: Iterable[LockedModel], require: Literal["full", "partial"] | None) -> Iterator[str]:
+    """Why a model's proofs are not of the required sandbox level."""
+    enough = {"full": {"full"}, "partial": {"full", "partial"}}
+    for model in models if require else ():
+        levels = {proof.sandbox for proof in model.proofs}
+        if require and (not levels or levels - enough[require]):
+            yield f"`{model.name}` has no proof, or one made under a weaker sandbox than `{require}`"
+
+
+def _report(verdict: Verdict, refusals: tuple[str, ...]) -> Report:
+    data: dict[str, Json] = {
+        "clean": verdict.clean and not refusals,
+        "paths": verdict.files,
+        "size_bytes": verdict.size_bytes,
+        "findings": [_finding(finding) for finding in verdict.findings],
+        "refusals": list(refusals),
+    }
+    lines = [Line(_told(finding), "bad") for finding in verdict.findings]
+    lines += [Line(refusal, "bad") for refusal in refusals]
+    if verdict.clean and not refusals:
+        what = f"{plural(verdict.files, 'path')}, {human_bytes(verdict.size_bytes)}: every byte is as locked"
+        return Report(command="verify", data=data, lines=(Line(what, "good"),))
+    return Report(
+        command="verify",
+        data=data,
+        lines=tuple(lines),
+        exit_code=1,
+        error_code="workspace-changed" if not verdict.clean else "policy",
+        message=f"{plural(len(lines), 'finding')}",
+        hint="run `mlxk sync` to restore what is missing, `mlxk sync --repair` to replace what was changed"
+        if not verdict.clean
+        else "see `[policy]` in `models.toml`",
+    )
+
+
+def _finding(finding: Finding) -> dict[str, Json]:
+    return {
+        "path": finding.path,
+        "problem": finding.problem,
+        "expected": finding.expected,
+        "actual": finding.actual,
+        "source": finding.source or None,
+    }
+
+
+def _told(finding: Finding) -> str:
+    if finding.actual is None:
+        return f"missing: {finding.path}"
+    return f"{finding.problem}: {finding.path} (expected {finding.expected}, is {finding.actual})"
