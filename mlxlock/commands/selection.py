@@ -9,12 +9,13 @@ from packaging.markers import default_environment
 
 from mlxlock.commands.obtain import completer
 from mlxlock.planning.assemble import complete_model
+from mlxlock.planning.relock import all_seen
 from mlxlock.ports import BlobStore
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.selection import Selection, selected
 
-__all__ = ["Selection", "chosen_models", "seen_models"]
+__all__ = ["Selection", "chosen_models", "seen_models", "unseen_models"]
 
 
 def chosen_models(manifest: Manifest, lockfile: Lockfile, selection: Selection) -> tuple[LockedModel, ...]:
@@ -27,7 +28,9 @@ def chosen_models(manifest: Manifest, lockfile: Lockfile, selection: Selection) 
 def seen_models(models: Iterable[LockedModel], store: BlobStore) -> tuple[LockedModel, ...]:
     """The models with the hashes of bytes that the store saw since they were locked (`lock --no-capture`)."""
     complete = completer(store)
-    return tuple(
-        model if all(remote.file.seen for remote in model.remote_files()) else complete_model(model, complete)
-        for model in models
-    )
+    return tuple(model if all_seen(model) else complete_model(model, complete) for model in models)
+
+
+def unseen_models(models: Iterable[LockedModel]) -> tuple[LockedModel, ...]:
+    """Those with a file whose bytes nobody has seen."""
+    return tuple(model for model in models if not all_seen(model))

@@ -1,12 +1,12 @@
 """`mlxk sync`: make the workspace what the lock says. Never resolves, never writes the lock, runs no code."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mlxlock.commands.obtain import missing_from, needs_of, obtain
 from mlxlock.commands.project import Project, read_lockfile, read_manifest
 from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
-from mlxlock.commands.selection import Selection, chosen_models, seen_models
+from mlxlock.commands.selection import Selection, chosen_models, seen_models, unseen_models
 from mlxlock.errors import DriftError, LockStaleError
 from mlxlock.planning.freshness import staleness
 from mlxlock.planning.layout import lay_out
@@ -53,7 +53,11 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
     check_fresh(manifest, lockfile, ports, frozen=options.frozen)
     chosen = chosen_models(manifest, lockfile, options.selection)
     workspace = ports.workspace(project.workspace_root(manifest))
-    models = _laid_out(chosen, ports, dry_run=options.dry_run)
+    unseen = missing_from(ports.store(), needs_of(unseen_models(chosen)))
+    if unseen and options.dry_run:
+        return _would_fetch(chosen, unseen)
+    obtain(unseen, ports)
+    models = seen_models(chosen, ports.store())
     tree = lay_out(models)
     inventory = workspace.scan(tree)
     spared = () if options.exact else _paths_of_others(lockfile, chosen, ports)
@@ -88,13 +92,17 @@ def check_fresh(manifest: Manifest, lockfile: Lockfile, ports: Ports, *, frozen:
         ports.on_event(Note(text=f"`models.lock` is stale: {'; '.join(reasons)}", level="warning"))
 
 
-def _laid_out(models: tuple[LockedModel, ...], ports: Ports, *, dry_run: bool) -> tuple[LockedModel, ...]:
-    """Models whose every file has a name in the store; those locked unseen are fetched for it."""
-    if all(remote.file.seen for model in models for remote in model.remote_files()):
-        return models
-    if not dry_run:
-        obtain(needs_of(models), ports)
-    return seen_models(models, ports.store())
+def _would_fetch(models: tuple[LockedModel, ...], unseen: Mapping[RemoteFile, str]) -> Report:
+    """The dry run of a lock whose files nobody has seen: more can be said when they are fetched."""
+    size_bytes = sum(remote.file.size_bytes for remote in unseen)
+    data: dict[str, Json] = {
+        "changed": True,
+        "dry_run": True,
+        "models": [model.name for model in models],
+        "fetch_bytes": size_bytes,
+    }
+    text = f"would fetch {plural(len(unseen), 'file')} ({human_bytes(size_bytes)}) and lay them out"
+    return Report(command="sync", data=data, lines=(Line(text),))
 
 
 def _paths_of_others(lockfile: Lockfile, chosen: Iterable[LockedModel], ports: Ports) -> tuple[RepoPath, ...]:
@@ -103,12 +111,9 @@ def _paths_of_others(lockfile: Lockfile, chosen: Iterable[LockedModel], ports: P
     others = [model for model in lockfile.models if model.name not in names]
     if not others:
         return ()
-    seen = [
-        model
-        for model in seen_models(others, ports.store())
-        if all(remote.file.seen for remote in model.remote_files())
-    ]
-    return tuple(lay_out(seen).nodes)
+    seen = seen_models(others, ports.store())
+    unseen = set(unseen_models(seen))
+    return tuple(lay_out(model for model in seen if model not in unseen).nodes)
 
 
 def _refuse_changes(plan: Plan) -> None:

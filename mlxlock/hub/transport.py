@@ -1,0 +1,228 @@
+"""Plain HTTP for the bytes of files: one pool of connections, streams, redirects followed by hand.
+
+Owns proxies, TLS and timeouts of downloads, and that the token stays with its own origin. Never interprets
+what a file is.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
+
+import mlxlock
+from mlxlock.errors import HubError, HubUnreachableError
+from mlxlock.hub.endpoint import Endpoint, origin
+from mlxlock.hub.retry import TransientError
+from mlxlock.hub.tls import distrusted, tls_context, untrusted
+
+CHUNK_BYTES: Final = 1 << 20
+_MAX_REDIRECTS: Final = 8
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_SMALL_BODY_BYTES: Final = 1 << 16
+_HEADERS: Final = {"User-Agent": f"mlxlock/{mlxlock.__version__}", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A status and headers; the body comes from `chunks`.
+
+    Attributes:
+        url: Who answered; with its query, so never to be shown.
+        headers: Names in any case.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: urllib3.BaseHTTPResponse
+
+    @property
+    def shown(self) -> str:
+        """The server, fit to be shown: a signed URL is a secret."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    @property
+    def framed(self) -> bool:
+        """Whether the server said how long the body is, so that a short one is noticed by its end."""
+        return "content-length" in self.headers or "chunked" in self.headers.get("transfer-encoding", "")
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it arrives.
+
+        Raises:
+            TransientError: It broke off.
+        """
+        while chunk := self._read():
+            yield chunk
+
+    def _read(self) -> bytes:
+        try:
+            return self.body.read(CHUNK_BYTES, decode_content=False)
+        # ValueError: the socket was shut down under a waiting TLS read.
+        except (HTTPError, OSError, ValueError) as problem:
+            late = isinstance(problem, ReadTimeoutError)
+            what = "stopped sending" if late else "broke off in the middle of a file"
+            raise TransientError(f"`{self.shown}` {what}") from problem
+
+
+Inspect = Callable[[Answer], None]
+
+
+class Transport:
+    """GET with redirects, for several threads.
+
+    Args:
+        endpoint: Whose origin gets the token.
+        jobs: Connections kept to each host.
+        connect_s: How long making a connection may take.
+        read_s: How long a server may be silent.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, *, jobs: int, connect_s: float = 10.0, read_s: float = 60.0
+    ) -> None:
+        self._endpoint = endpoint
+        self._jobs = jobs
+        self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
+        self._proxies = getproxies()
+        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._open: set[urllib3.BaseHTTPResponse] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def get(self, url: str, headers: Mapping[str, str], inspect: Inspect) -> Iterator[Answer]:
+        """Ask, follow redirects, and yield the last answer, whatever its status.
+
+        Args:
+            url: Absolute.
+            headers: Besides those that every request has.
+            inspect: Sees every answer, redirects too, before anything else happens.
+
+        Raises:
+            TransientError: It may work the next time.
+            HubUnreachableError: The server cannot be trusted or understood.
+            HubError: It redirects in circles or to nowhere.
+        """
+        for _ in range(_MAX_REDIRECTS):
+            answer = self._ask(url, headers)
+            try:
+                inspect(answer)
+                target = answer.headers.get("location")
+                if answer.status not in _REDIRECTS or target is None:
+                    yield answer
+                    return
+                url = _absolute(answer, target)
+            finally:
+                self._release(answer.body)
+        raise HubError(f"`{self._endpoint.url}` redirects in circles")
+
+    def abort(self) -> None:
+        """End every answer that is being read, from another thread."""
+        with self._lock:
+            bodies = tuple(self._open)
+        for body in bodies:
+            # It may have ended by itself meanwhile.
+            with suppress(OSError, RuntimeError, ValueError):
+                body.shutdown()
+
+    def close(self) -> None:
+        """Hang up."""
+        for pool in self._pools.values():
+            pool.clear()
+
+    def _ask(self, url: str, headers: Mapping[str, str]) -> Answer:
+        sent = {**_HEADERS, **headers, **self._endpoint.authorization(url)}
+        shown = "://".join(urlsplit(url)[:2])
+        try:
+            body = self._pool(url).request(
+                "GET",
+                url,
+                headers=sent,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                timeout=self._timeout,
+            )
+        except (HTTPError, OSError) as problem:
+            raise _trouble(problem, shown) from problem
+        with self._lock:
+            self._open.add(body)
+        return Answer(url=url, status=body.status, headers=body.headers, body=body)
+
+    def _release(self, body: urllib3.BaseHTTPResponse) -> None:
+        with self._lock:
+            self._open.discard(body)
+        with suppress(HTTPError, OSError, ValueError):
+            # A body read to its end keeps the connection; a long one is cheaper to hang up on.
+            body.read(_SMALL_BODY_BYTES, decode_content=False)
+            if not body.read(1, decode_content=False):
+                body.release_conn()
+                return
+        body.close()
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        proxy = self._proxy(url)
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = self._new_pool(proxy)
+            return self._pools[proxy]
+
+    def _proxy(self, url: str) -> str | None:
+        parts = urlsplit(url)
+        if proxy_bypass(parts.netloc.rpartition("@")[2]):
+            return None
+        proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
+        return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+    def _new_pool(self, proxy: str | None) -> urllib3.PoolManager:
+        context = tls_context(os.environ)
+        if proxy is None:
+            return urllib3.PoolManager(maxsize=self._jobs, ssl_context=context)
+        user = urlsplit(proxy)
+        login = f"{unquote(user.username)}:{unquote(user.password or '')}" if user.username else None
+        try:
+            return urllib3.ProxyManager(
+                proxy,
+                proxy_headers=urllib3.make_headers(proxy_basic_auth=login),
+                maxsize=self._jobs,
+                ssl_context=context,
+            )
+        except HTTPError as problem:
+            raise HubUnreachableError(
+                f"the proxy scheme `{user.scheme}` is not supported", hint="name an http or https proxy"
+            ) from problem
+
+
+def _absolute(answer: Answer, target: str) -> str:
+    url = urljoin(answer.url, target)
+    try:
+        origin(url)
+    except ValueError as problem:
+        raise HubError(f"`{answer.shown}` redirects to what is not an http or https URL") from problem
+    return url
+
+
+def _trouble(problem: Exception, shown: str) -> Exception:
+    if distrusted(problem):
+        return untrusted(shown)
+    if isinstance(problem, NewConnectionError | ConnectTimeoutError | ProxyError):
+        return TransientError(f"no connection to `{shown}`", kind="connect")
+    if isinstance(problem, LocationValueError):
+        return HubError(f"`{shown}` is not a server")
+    late = isinstance(problem, ReadTimeoutError)
+    return TransientError(f"`{shown}` {'does not answer in time' if late else 'broke off the answer'}")
