@@ -8,7 +8,8 @@ never overwrites what is not as the scan saw it.
 import json
 import os
 import posixpath
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Self, assert_never, cast
@@ -24,7 +25,7 @@ from mlxlock.workspace.contents import read_contents
 from mlxlock.workspace.index import Entry, Stamp
 from mlxlock.workspace.ownership import OWNERSHIP_PATH, during, finished, format_ownership
 from mlxlock.workspace.scan import Scan, Sight, look_at, read_claims
-from mlxlock.workspace.staging import Bytes, Stage, staging
+from mlxlock.workspace.staging import STAGE_PATH, Bytes, Stage, staging
 
 QUARANTINE_DIR: Final = f"{CACHE_DIR}/.mlxk_quarantine"
 _TASK: Final = "build-workspace"
@@ -67,15 +68,13 @@ def apply_plan(
         DiskError: The disk refuses, or has too little space.
         DriftError: A path is no longer as the scan saw it.
     """
-    root.make_dirs(RepoPath(CACHE_DIR))
-    if not (plan.put or plan.remove or plan.quarantine):
-        root.write(OWNERSHIP_PATH, format_ownership(finished(plan.owned)))
+    if _is_done(root, plan):
         return {}
     sources = _sources(plan, store)
     claims = read_claims(root, on_event)
     with staging(root, manner.link_mode) as stage:
         _Staging(stage, root, plan, manner).fill(sources, on_event)
-        root.write(OWNERSHIP_PATH, format_ownership(during(claims, plan.owned)))
+        stage.replace(root, OWNERSHIP_PATH, format_ownership(during(claims, plan.owned)))
         with _Swap(root, stage, scan) as swap:
             _quarantine(root, plan, on_event)
             for put in plan.put:
@@ -83,9 +82,19 @@ def apply_plan(
             for path in plan.remove:
                 if path not in plan.quarantine:
                     swap.remove(path)
-        _remove_empty(root, plan)
-    root.write(OWNERSHIP_PATH, format_ownership(finished(plan.owned)))
+        _remove_empty(root, [path for path in claims if path not in plan.owned])
+        stage.replace(root, OWNERSHIP_PATH, format_ownership(finished(plan.owned)))
     return stage.entries
+
+
+def _is_done(root: Root, plan: Plan) -> bool:
+    """Whether nothing is to do, and no killed run left its ownership list or its stage."""
+    if plan.put or plan.remove or plan.quarantine or root.lstat(STAGE_PATH) is not None:
+        return False
+    status = root.lstat(OWNERSHIP_PATH)
+    if status is None or not stat.S_ISREG(status.st_mode):
+        return False
+    return root.read(OWNERSHIP_PATH) == format_ownership(finished(plan.owned))
 
 
 def _sources(plan: Plan, store: BlobStore) -> dict[RepoPath, Bytes]:
@@ -202,8 +211,10 @@ class _Swap:
     def _as_scanned(self, path: RepoPath, name: str) -> bool:
         if self._scan is None:
             return True
-        now = self._look(path, name)
-        return now is None or now == self._scan.sights.get(path)
+        now, then = self._look(path, name), self._scan.sights.get(path)
+        if isinstance(now, Stamp) and isinstance(then, Stamp):
+            return now.written_as(then)
+        return now is None or now == then
 
     def _holds(self, path: RepoPath, name: str) -> bool:
         """Whether what came in the meantime is what we are about to put."""
@@ -225,7 +236,7 @@ class _Swap:
         head, _, name = path.rpartition("/")
         if head != self._head:
             self._leave()
-            if make:
+            if make and head:
                 self._root.make_dirs(RepoPath(head))
             self._directory = self._root.below(RepoPath(head)) if head else self._root
             self._head = head
@@ -251,8 +262,8 @@ def _quarantine(root: Root, plan: Plan, on_event: OnEvent) -> None:
         on_event(Note(text=f"moved `{path}` to `{root.path / kept}`", level="warning"))
 
 
-def _remove_empty(root: Root, plan: Plan) -> None:
-    """Remove the directories that held nothing but what was removed."""
-    emptied = {RepoPath(parent) for path in plan.remove for parent in path.parents if parent != CACHE_DIR}
+def _remove_empty(root: Root, gone: Iterable[RepoPath]) -> None:
+    """Remove the directories that held nothing but what is gone, now or since a build that was killed."""
+    emptied = {RepoPath(parent) for path in gone for parent in path.parents if parent != CACHE_DIR}
     for directory in sorted(emptied, key=lambda path: (-path.count("/"), path)):
         root.rmdir(directory)

@@ -29,8 +29,9 @@ _READERS: Final = min(4, os.cpu_count() or 1)
 
 
 def is_sentinel(path: RepoPath) -> bool:
-    """Whether `path` is where a model's sentinel stands."""
-    return path.rpartition("/")[2] == SENTINEL_NAME and not path.startswith(f"{CACHE_DIR}/")
+    """Whether `path` is where a model's sentinel stands: right below the model's directory."""
+    directory, _, name = path.partition("/")
+    return name == SENTINEL_NAME and directory != CACHE_DIR
 
 
 def read_contents(root: Root, sizes: Mapping[RepoPath, int], on_event: OnEvent) -> dict[RepoPath, Entry]:

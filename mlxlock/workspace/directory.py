@@ -131,7 +131,7 @@ def _settled_now(root: Root, put: Mapping[RepoPath, Entry]) -> StatIndex:
         {
             path: Entry(stamp, put[path].identity)
             for path, stamp in seen.items()
-            if isinstance(stamp, Stamp) and stamp[:3] == put[path].stamp[:3]
+            if isinstance(stamp, Stamp) and stamp.written_as(put[path].stamp)
         },
         seen_ns,
     )

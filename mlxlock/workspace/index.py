@@ -49,6 +49,10 @@ class Stamp(NamedTuple):
         ctime_ns = status.st_ctime_ns if status.st_nlink == 1 else 0
         return cls(status.st_ino, status.st_size, status.st_mtime_ns, ctime_ns)
 
+    def written_as(self, other: "Stamp") -> bool:
+        """Whether nobody wrote in between; the ctime changes with other names and permissions, too."""
+        return self[:3] == other[:3]
+
     def settles_ns(self) -> int:
         """The time of day from which on a look at the file is safe."""
         coarse = self.mtime_ns % _SECOND_NS == 0

@@ -106,14 +106,17 @@ class Stage:
 
     def add_bytes(self, path: RepoPath, data: bytes, identity: Blake3) -> None:
         """Write a small file."""
-        name = self._next(path)
-        with disk_errors(self.directory.path):
-            fd = os.open(name, _CREATE, 0o644, dir_fd=self.directory.fd)
-            try:
-                write_all(fd, data)
-            finally:
-                os.close(fd)
+        with self._created(self._next(path)) as fd:
+            write_all(fd, data)
         self._note(path, identity)
+
+    def replace(self, root: Root, path: RepoPath, data: bytes) -> None:
+        """Give a file of the workspace new bytes at once; a kill leaves the old ones, and no litter."""
+        name = RepoPath("replacement")
+        with self._created(name) as fd:
+            write_all(fd, data)
+            os.fsync(fd)
+        root.rename(STAGE_PATH / name, path)
 
     def add_link(self, path: RepoPath, target: str) -> bool:
         """Make a symlink; False where the filesystem has none."""
@@ -193,6 +196,15 @@ class Stage:
     def _cannot(self, verb: str, source: Bytes) -> DiskError:
         reason = f"cannot {verb} `{source.path}` into `{self._workspace}`: these disks do not allow it"
         return DiskError(reason, hint="use `--link-mode=copy`, or `--link-mode=auto` for the best that works")
+
+    @contextmanager
+    def _created(self, name: RepoPath) -> Iterator[int]:
+        with disk_errors(self.directory.path):
+            fd = os.open(name, _CREATE, 0o644, dir_fd=self.directory.fd)
+            try:
+                yield fd
+            finally:
+                os.close(fd)
 
     def _next(self, path: RepoPath) -> RepoPath:
         return self.names.setdefault(path, RepoPath(str(len(self.names))))
