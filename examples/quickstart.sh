@@ -41,7 +41,7 @@ python -m tests.tinymodels "$here/hub" text vision whisper vibevoice
 python -m tests.testhub "$here/hub" --port-file "$here/port" >"$here/hub.log" 2>&1 &
 hub=$!
 trap 'kill "$hub" 2>/dev/null || true' EXIT
-for _ in $(seq 100); do [ -s "$here/port" ] && break || sleep 0.1; done
+for _ in $(seq 100); do if [ -s "$here/port" ]; then break; fi; sleep 0.1; done
 HF_ENDPOINT="http://localhost:$(cat "$here/port")"
 export HF_ENDPOINT MLXK_STORE_DIR="$here/store" HF_HUB_CACHE="$here/no-cache"
 
