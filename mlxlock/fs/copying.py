@@ -142,7 +142,7 @@ def _copy(fd: int, out: int, src: Path, expected: Blake3) -> None:
         write_all(out, chunk)
     actual = hasher.digests().blake3
     if actual != expected:
-        details = (f"expected: blake3:{expected}", f"actual:   blake3:{actual}")
+        details = (f"expected: blake3:{expected}", f"actual: blake3:{actual}")
         raise MismatchError(f"`{src}` changed", hint="run `mlxk verify`", details=details)
 
 

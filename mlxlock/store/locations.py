@@ -1,4 +1,7 @@
-"""Where the store is, and where the user's own Hugging Face caches are. Pure functions of an environment."""
+"""Where the store is, and where the user's own Hugging Face caches are. Pure functions of an environment.
+
+An empty variable counts as unset, `~/` is the user's home, a relative path is below the current directory.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,25 +10,35 @@ from pathlib import Path
 def default_store_dir(env: Mapping[str, str], platform: str, home: Path) -> Path:
     """The store's directory: `MLXK_STORE_DIR`, else `mlxlock` in the user's cache directory.
 
-    An empty variable counts as unset, a relative path is taken from the current directory.
+    Args:
+        env: The process's environment.
+        platform: As `sys.platform` says it.
+        home: The user's home directory.
     """
-    if env.get("MLXK_STORE_DIR"):
-        return Path(env["MLXK_STORE_DIR"]).absolute()
+    named = _directory(env, "MLXK_STORE_DIR", home)
+    if named is not None:
+        return named
     if platform == "darwin":
         return home / "Library" / "Caches" / "mlxlock"
     return _cache_home(env, home) / "mlxlock"
 
 
 def default_hf_caches(env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
-    """The hub cache that huggingface_hub would use, found by its own rules."""
-    named = env.get("HF_HUB_CACHE") or env.get("HUGGINGFACE_HUB_CACHE")
-    if named:
-        return (Path(named).absolute(),)
-    hf_home = env.get("HF_HOME")
-    base = Path(hf_home).absolute() if hf_home else _cache_home(env, home) / "huggingface"
+    """The hub cache, which holds the `models--…` folders: the one that huggingface_hub would use."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        named = _directory(env, name, home)
+        if named is not None:
+            return (named,)
+    base = _directory(env, "HF_HOME", home) or _cache_home(env, home) / "huggingface"
     return (base / "hub",)
 
 
 def _cache_home(env: Mapping[str, str], home: Path) -> Path:
-    named = env.get("XDG_CACHE_HOME")
-    return Path(named).absolute() if named else home / ".cache"
+    return _directory(env, "XDG_CACHE_HOME", home) or home / ".cache"
+
+
+def _directory(env: Mapping[str, str], name: str, home: Path) -> Path | None:
+    text = env.get(name)
+    if not text:
+        return None
+    return home / text[2:] if text.startswith("~/") else Path(text).absolute()
