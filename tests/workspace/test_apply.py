@@ -15,6 +15,7 @@ from mlxlock.planning.layout import FileNode, Node, TextNode, Tree
 from mlxlock.planning.plan import make_plan
 from mlxlock.ports import LinkMode, Note
 from mlxlock.spec.names import RepoPath
+from mlxlock.workspace.index import load_index
 from mlxlock.workspace.ownership import finished, format_ownership
 from tests.workspace.no_links import SYMLINKS
 from tests.workspace.support import (
@@ -150,6 +151,17 @@ def test_an_edited_file_that_nothing_needs_any_more_stays(bench: Bench) -> None:
     plan = bench.sync(_without(tree, CONFIG))
     assert plan.kept == (CONFIG,)
     assert bench.path(CONFIG).read_text() == "mine"
+
+
+def test_the_index_knows_what_is_there_and_nothing_that_is_racy(bench: Bench) -> None:
+    tree = a_model(bench)
+    bench.sync(tree)
+    bench.path(WEIGHTS).unlink()
+    bench.path(CONFIG).write_text("mine")
+    os.utime(bench.path(CONFIG), (2**32, 2**32))
+    bench.sync(_without(tree, REF))
+    files = {path for path in tree.nodes if bench.path(path).is_file() and not bench.path(path).is_symlink()}
+    assert files == {*load_index(bench.index).entries, CONFIG}
 
 
 # --- quarantine ---------------------------------------------------------------------------------------------

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from mlxlock.planning.layout import Tree
-from mlxlock.planning.plan import Plan, holds
+from mlxlock.planning.plan import holds
 from tests.workspace.support import (
     CONFIG,
-    REF,
     SENTINEL,
     Bench,
     a_model,
@@ -80,13 +79,22 @@ def _shown(bench: Bench) -> dict[str, tuple[str, int, bytes]]:
     return {path: seen for path, seen in picture(bench.root).items() if not path.startswith(QUARANTINE)}
 
 
-def _never_lies(bench: Bench, tree: Tree, plan: Plan) -> None:
-    """A ref or sentinel of the new tree is there only when all it speaks of is; only the real edit is one."""
+def _copy(bench: Bench, base: Path) -> Bench:
+    shutil.copytree(bench.base, base, symlinks=True)
+    return make_bench(base)
+
+
+def _synced(bench: Bench, tree: Tree) -> Bench:
+    bench.sync(tree, repair=True)
+    return bench
+
+
+def _never_lies(bench: Bench, tree: Tree) -> None:
+    """The new sentinel is there only when everything else is, and what a person wrote is somewhere."""
     found = bench.workspace().scan(tree).found
-    if any(holds(tree.nodes[path], found.get(path)) for path in (SENTINEL,)):
-        assert not plan.put
-    assert {change.path for change in plan.changed} <= {CONFIG}
-    assert REF in found
+    if holds(tree.nodes[SENTINEL], found.get(SENTINEL)):
+        assert all(holds(node, found.get(path)) for path, node in tree.nodes.items())
+    assert len(_kept(bench)) == 1
 
 
 @pytest.mark.skipif(
@@ -94,22 +102,21 @@ def _never_lies(bench: Bench, tree: Tree, plan: Plan) -> None:
 )
 def test_whenever_a_build_is_killed_the_next_one_finishes_it(tmp_path: Path) -> None:
     template = _template(tmp_path / "template")
-    tree = _tree(template, new=True)
-    whole = make_bench(tmp_path / "whole")
-    shutil.copytree(template.base, whole.base, symlinks=True)
-    whole.sync(tree, repair=True)
+    trees = {new: _tree(template, new=new) for new in (False, True)}
+    whole = {new: _shown(_synced(_copy(template, tmp_path / f"whole-{new}"), trees[new])) for new in trees}
     counts = 0
     for count in range(1, ENOUGH):
-        bench = make_bench(tmp_path / str(count))
-        shutil.copytree(template.base, bench.base, symlinks=True)
-        killed = _killed_at(bench, tree, count)
-        _never_lies(bench, tree, bench.plan(tree))
-        assert len(_kept(bench)) == 1
-        bench.sync(tree, repair=True)
-        assert bench.plan(tree).is_empty
-        assert _shown(bench) == _shown(whole)
-        assert len(_kept(bench)) == 1
-        if not killed:
+        killed = _copy(template, tmp_path / str(count))
+        died = _killed_at(killed, trees[True], count)
+        _never_lies(killed, trees[True])
+        for new, tree in trees.items():
+            # Onwards, or back to the lock from before: both find nothing in their way but the real edit.
+            bench = _copy(killed, tmp_path / f"{count}-{new}")
+            assert {change.path for change in bench.plan(tree).changed} <= {CONFIG}
+            assert _shown(_synced(bench, tree)) == whole[new]
+            assert bench.plan(tree).is_empty
+            assert len(_kept(bench)) == 1
+        if not died:
             break
         counts = count
     assert 30 < counts < ENOUGH - 1
