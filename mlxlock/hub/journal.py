@@ -1,0 +1,73 @@
+"""What a mirror writes down: each exchange, with the phase that the runner says it is in.
+
+Owns order, the phase file and the header by which a child names who asked; both come from a stranger's code,
+so they are read with care and believed to nobody's harm. Writes no file.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from mlxlock.fs import open_regular
+from mlxlock.spec.names import printable
+from mlxlock.spec.record import PHASES, Exchange, Phase
+
+ASKED_BY: Final = "x-mlxk-asked-by"
+_MAX_EXCHANGES: Final = 100_000
+_MAX_ASKED_BY: Final = 300
+_MAX_PHASE_BYTES: Final = 64
+
+
+class Journal:
+    """The exchanges of one mirror.
+
+    Args:
+        phase_file: Where the runner writes its phase; None when nobody does.
+        limit: How many exchanges are kept; more than that no honest program has.
+    """
+
+    def __init__(self, phase_file: Path | None, *, limit: int = _MAX_EXCHANGES) -> None:
+        self._phase_file = phase_file
+        self._limit = limit
+        self._exchanges: list[Exchange] = []
+        self._lock = threading.Lock()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more can be written down, and so nothing more may be answered."""
+        return len(self._exchanges) >= self._limit
+
+    def note(self, exchange: Exchange, headers: Mapping[str, str]) -> None:
+        """Write an exchange down, with what the child says about itself.
+
+        Args:
+            exchange: Without phase and asker.
+            headers: The request's, by lower-case name.
+        """
+        told = replace(exchange, phase=self._phase(), asked_by=_asker(headers.get(ASKED_BY)))
+        with self._lock:
+            self._exchanges.append(told)
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Every exchange so far, in the order of the answers."""
+        with self._lock:
+            return tuple(self._exchanges)
+
+    def _phase(self) -> Phase | None:
+        if self._phase_file is None:
+            return None
+        try:
+            with open_regular(self._phase_file) as fd:
+                said = os.read(fd, _MAX_PHASE_BYTES).decode("ascii", "replace").strip()
+        except OSError:
+            return None  # not written yet, or not a file at all
+        return next((phase for phase in PHASES if phase == said), None)
+
+
+def _asker(said: str | None) -> str | None:
+    if not said or len(said) > _MAX_ASKED_BY or not printable(said):
+        return None
+    return said

@@ -1,0 +1,221 @@
+"""A threaded HTTP/1.1 server on a listener that someone else made.
+
+Owns connections, request bodies of bounded size, ranges of files as they go out, and the end of all of it. It
+knows nothing of the Hub: a `Respond` turns each request into a reply. Whoever connects may be hostile.
+"""
+
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+MAX_BODY_BYTES: Final = 1 << 20
+_MAX_CONNECTIONS: Final = 128
+_POLL_S: Final = 0.02
+_ACCEPT_S: Final = 5.0
+_FAREWELL_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request.
+
+    Attributes:
+        method: In capitals.
+        target: As it stands in the request line.
+        headers: By lower-case name.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """`size_bytes` bytes of a file, from `offset`."""
+
+    path: Path
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One answer; its length is known before its first byte.
+
+    Attributes:
+        headers: Without `Content-Length`.
+        body: Bytes, or part of a file.
+        length: What `Content-Length` says when that is not the body's own length (for `HEAD`).
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    body: bytes | Slice = b""
+    length: int | None = None
+
+    @property
+    def content_length(self) -> int:
+        """What the client is told."""
+        if self.length is not None:
+            return self.length
+        return len(self.body) if isinstance(self.body, bytes) else self.body.size_bytes
+
+
+Respond = Callable[[Request], Reply]
+
+
+@contextmanager
+def serving(listener: socket.socket, respond: Respond) -> Iterator[None]:
+    """Answer on a listener until the context is left; then every connection is cut.
+
+    Args:
+        listener: Stays the caller's to close.
+        respond: Called by many threads at once.
+
+    Raises:
+        BaseException: What a thread raised that was not the client's doing.
+    """
+    server = _Server(listener.dup(), respond)
+    loop = threading.Thread(target=server.serve_forever, args=(_POLL_S,), name="mirror", daemon=True)
+    loop.start()
+    try:
+        yield
+    finally:
+        server.stop()
+        loop.join(_FAREWELL_S)
+    if server.crashes:
+        raise server.crashes[0]
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, listener: socket.socket, respond: Respond) -> None:
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        # A client that is gone between select and accept must not hold up the others.
+        self.socket.settimeout(_ACCEPT_S)
+        self.respond = respond
+        self.crashes: list[BaseException] = []
+        self._open: dict[socket.socket, threading.Thread] = {}
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Cut every connection, and give the threads a moment to see it."""
+        with self._lock:
+            self._stopping = True
+            threads = list(self._open.values())
+            for connection in self._open:
+                _cut(connection)
+        self.shutdown()
+        self.server_close()
+        for thread in threads:
+            thread.join(_FAREWELL_S)
+
+    def process_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        """Give a connection a thread of its own, when there is room for it."""
+        if not isinstance(request, socket.socket):
+            raise TypeError("a stream server was given a datagram")
+        self._places.acquire()
+        thread = threading.Thread(
+            target=self.process_request_thread,
+            args=(request, client_address),
+            name="mirror-client",
+            daemon=True,
+        )
+        with self._lock:
+            if self._stopping:
+                _cut(request)
+            self._open[request] = thread
+        thread.start()
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        """Close a connection whose thread is done with it."""
+        if isinstance(request, socket.socket):
+            with self._lock:
+                self._open.pop(request, None)
+        super().shutdown_request(request)
+        self._places.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep what went wrong here; a client that left is no error."""
+        del request, client_address
+        problem = sys.exception()
+        if problem is not None and not isinstance(problem, OSError):
+            self.crashes.append(problem)
+
+
+def _cut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # it was not connected any more
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    server_version = "mlxlock"
+    sys_version = ""
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        body = self._body()
+        if body is None:
+            self.close_connection = True
+            self._send(Reply(status=413, headers={"Connection": "close"}))
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(method=self.command, target=self.path, headers=headers, body=body)
+        self._send(self.server.respond(request))
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_CONNECT = do_GET  # noqa: N815 - the library's names
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        """Say nothing: the mirror keeps its own record."""
+
+    def _body(self) -> bytes | None:
+        """The request's body; None when it is too long, or of unknown length."""
+        stated = self.headers.get("Content-Length", "0")
+        known = stated.isascii() and stated.isdigit() and "Transfer-Encoding" not in self.headers
+        if not known or int(stated) > MAX_BODY_BYTES:
+            return None
+        return self.rfile.read(int(stated))
+
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(reply.content_length))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if isinstance(reply.body, bytes):
+            self.wfile.write(reply.body)
+        else:
+            self._send_slice(reply.body)
+
+    def _send_slice(self, part: Slice) -> None:
+        """Let the kernel send it. A file that became shorter ends the connection: nobody shall trust it."""
+        if part.size_bytes == 0:
+            return
+        with part.path.open("rb") as file:
+            sent = self.connection.sendfile(file, part.offset, part.size_bytes)
+        if sent != part.size_bytes:
+            self.close_connection = True
