@@ -211,6 +211,9 @@ class Workspace(Protocol):
         Raises:
             DiskError: Not enough space (computed before the first byte), read-only, not permitted.
             OfflineMissingError: The store lost a blob since the plan was made.
+            MismatchError: A blob is no longer what it was.
+            DriftError: A path is no longer as this workspace's last scan saw it.
+            BusyError: Another process builds this workspace, and does not end.
         """
         ...
 

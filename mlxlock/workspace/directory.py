@@ -91,6 +91,7 @@ class DirectoryWorkspace:
         Raises:
             DiskError: Not enough space (computed before the first byte), read-only, not permitted.
             OfflineMissingError: The store lost a blob since the plan was made.
+            MismatchError: A blob is no longer what it was.
             DriftError: A path is no longer as the last scan saw it.
             BusyError: Another process builds this workspace.
         """

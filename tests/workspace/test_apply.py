@@ -161,7 +161,7 @@ def test_the_index_knows_what_is_there_and_nothing_that_is_racy(bench: Bench) ->
     os.utime(bench.path(CONFIG), (2**32, 2**32))
     bench.sync(_without(tree, REF))
     files = {path for path in tree.nodes if bench.path(path).is_file() and not bench.path(path).is_symlink()}
-    assert files == {*load_index(bench.index).entries, CONFIG}
+    assert files - {CONFIG} == set(load_index(bench.index).entries)
 
 
 # --- quarantine ---------------------------------------------------------------------------------------------
