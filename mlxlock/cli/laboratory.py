@@ -1,0 +1,109 @@
+"""What first runs need, from the real adapters: scratch space, interpreter, sandbox, mirror."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import mlxlock
+from mlxlock.cli.interpreter import find_python, probe
+from mlxlock.commands.project import Project, read_manifest
+from mlxlock.fs import disk_errors
+from mlxlock.ports import BlobStore, ChildSetting, Interpreter, Mirror, OnEvent, Sandbox, Source, Workspace
+from mlxlock.spec.manifest import Manifest
+from mlxlock.spec.record import CachedRepo
+from mlxlock.workspace.directory import DirectoryWorkspace
+from mlxlock.workspace.environment import strict
+
+
+class RealLaboratory:
+    """A `ports.Laboratory`; everything slow in it is made once.
+
+    Attributes:
+        project: The project's directory.
+        store_dir: Scratch directories are made there, since hard links reach no other disk.
+        sandboxed: False for `--no-sandbox`.
+    """
+
+    def __init__(
+        self, *, project: Path, store_dir: Path, store: BlobStore, sandboxed: bool, on_event: OnEvent
+    ) -> None:
+        self.project = project
+        self.store_dir = store_dir
+        self.sandboxed = sandboxed
+        self._store = store
+        self._on_event = on_event
+
+    @property
+    def runners(self) -> Path:
+        """The directory of the runner scripts and their media."""
+        return Path(mlxlock.__file__).parent / "runners"
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A fresh directory on the store's filesystem."""
+        parent = self.store_dir / "scratch"
+        with disk_errors(parent):
+            parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as name:
+            yield Path(name)
+
+    def workspace(self, root: Path) -> Workspace:
+        """A workspace to build in scratch; its index goes with it."""
+        return DirectoryWorkspace(
+            root, index_path=root.parent / "index" / "scratch.index", version=mlxlock.__version__
+        )
+
+    @cached_property
+    def _manifest(self) -> Manifest:
+        return read_manifest(Project(root=self.project))
+
+    @cached_property
+    def _interpreter(self) -> Interpreter:
+        python = find_python(self._manifest.sandbox.python, self.project, os.environ)
+        return probe(python, self.runners / "probe.py")
+
+    def interpreter(self) -> Interpreter:
+        """The project's interpreter.
+
+        Raises:
+            RuntimeMissingError: There is none, or it does not run.
+        """
+        return self._interpreter
+
+    @cached_property
+    def _sandbox(self) -> Sandbox:
+        from mlxlock.capture.choose import choose
+        from mlxlock.capture.none import NoSandbox
+
+        python = self.interpreter().python
+        if not self.sandboxed:
+            return NoSandbox(python=python)
+        return choose(self._manifest.sandbox.require, project=self.project, python=python)
+
+    def sandbox(self) -> Sandbox:
+        """The best sandbox that works here.
+
+        Raises:
+            SandboxError: None works, or none of the required level.
+        """
+        return self._sandbox
+
+    def mirror(self, source: Source, phase_file: Path) -> Mirror:
+        """A recording mirror over this source."""
+        from mlxlock.hub.server import RecordingMirror
+
+        return RecordingMirror(source=source, store=self._store, phase_file=phase_file)
+
+    def setting(self, root: Path, scratch: Path, endpoint: str | None) -> ChildSetting:
+        """The strict environment for a workspace."""
+        made = strict(root, scratch, os.environ, endpoint=endpoint)
+        return ChildSetting(variables=made.variables, directories=made.directories)
+
+    def cached(self, hub_dir: Path) -> tuple[CachedRepo, ...]:
+        """What a run left in its Hugging Face cache."""
+        from mlxlock.capture.listing import list_cache
+
+        return list_cache(hub_dir)

@@ -1,0 +1,136 @@
+"""Builds the ports from the real adapters, each when first asked for. The one place that knows them all."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from blake3 import blake3
+
+from mlxlock import __version__
+from mlxlock.cli.laboratory import RealLaboratory
+from mlxlock.cli.options import Common
+from mlxlock.errors import DiskError
+from mlxlock.ports import BlobStore, LinkMode, OnEvent, Overlay, Ports, Source, Workspace
+from mlxlock.store import DirectoryStore, default_hf_caches, default_store_dir
+from mlxlock.workspace import environment
+from mlxlock.workspace.directory import DirectoryWorkspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the flags of a verb decide about adapters.
+
+    Attributes:
+        link_mode: How files get from the store into the workspace.
+        adopt: Whether files of the user's Hugging Face cache are taken.
+        sandboxed: False for `--no-sandbox`.
+    """
+
+    link_mode: LinkMode = "auto"
+    adopt: Literal["copy", "link", "none"] = "copy"
+    sandboxed: bool = True
+
+
+def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, project: Path) -> Ports:
+    """The ports of one command.
+
+    Args:
+        common: The common options.
+        on_event: Where progress goes.
+        choices: What the verb's own flags decide.
+        project: The project's directory.
+    """
+    chosen = choices or Choices()
+    store_dir = default_store_dir(os.environ, sys.platform, _home())
+    store = lru_cache(maxsize=1)(lambda: _store(store_dir, chosen))
+
+    def workspace(root: Path) -> Workspace:
+        return DirectoryWorkspace(
+            root,
+            index_path=_index_path(store_dir, root),
+            version=__version__,
+            link_mode=chosen.link_mode,
+            on_event=on_event,
+        )
+
+    def laboratory() -> RealLaboratory:
+        return RealLaboratory(
+            project=project, store_dir=store_dir, store=store(), sandboxed=chosen.sandboxed, on_event=on_event
+        )
+
+    return Ports(
+        source=lru_cache(maxsize=1)(lambda: _source(common, on_event)),
+        store=store,
+        workspace=workspace,
+        laboratory=lru_cache(maxsize=1)(laboratory),
+        overlay=_overlay,
+        on_event=on_event,
+    )
+
+
+def _home() -> Path:
+    """The user's home.
+
+    Raises:
+        DiskError: Nobody knows it.
+    """
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise DiskError("your home directory is not known", hint="set `MLXK_STORE_DIR`") from error
+
+
+def _store(store_dir: Path, choices: Choices) -> BlobStore:
+    if choices.adopt == "none":
+        return DirectoryStore(store_dir)
+    caches = default_hf_caches(os.environ, _home())
+    return DirectoryStore(store_dir, adopt_from=caches, adopt_mode=choices.adopt)
+
+
+def _index_path(store_dir: Path, root: Path) -> Path:
+    name = blake3(os.fsencode(root.absolute())).hexdigest()
+    return store_dir / "workspaces" / f"{name}.index"
+
+
+def _source(common: Common, on_event: OnEvent) -> Source:
+    from mlxlock.hub.offline import OfflineSource
+
+    if common.offline:
+        return OfflineSource("--offline")
+    from mlxlock.hub.client import HubSource
+    from mlxlock.hub.endpoint import endpoint_from
+
+    return HubSource(endpoint_from(os.environ), jobs=common.jobs, on_event=on_event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Overlay:
+    """`environment.Overlay`, with the shell lines as a method."""
+
+    inner: environment.Overlay
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        return self.inner.variables
+
+    @property
+    def unset(self) -> tuple[str, ...]:
+        return self.inner.unset
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        return self.inner.directories
+
+    def over(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        return self.inner.over(inherited)
+
+    def as_shell(self, shell: Literal["sh", "fish"]) -> str:
+        return environment.as_shell(self.inner, shell)
+
+
+def _overlay(root: Path, inherited: Mapping[str, str]) -> Overlay:
+    return _Overlay(inner=environment.overlay(root, inherited))
