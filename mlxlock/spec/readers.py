@@ -119,6 +119,7 @@ class Table:
 
     def has(self, key: str) -> bool:
         """Whether the key is there, with whatever value."""
+        self._asked.add(key)
         return key in self.raw
 
     def value(self, key: str) -> object:
@@ -133,14 +134,7 @@ class Table:
 
     def choice(self, key: str, options: Sequence[T], *, required: bool = False) -> T | None:
         """A string that is one of `options`."""
-
-        def parse(text: str) -> T:
-            for option in options:
-                if option == text:
-                    return option
-            raise ValueError(_not_among(text, [str(option) for option in options]))
-
-        return self.text(key, parse, required=required)
+        return self.text(key, one_of(options), required=required)
 
     def integer(self, key: str, *, minimum: int = 0, required: bool = False) -> int | None:
         """An integer from `minimum` to 2**63 - 1."""
@@ -181,15 +175,15 @@ class Table:
         found = (self._table(item, key, index) for index, item in enumerate(items))
         return tuple(table for table in found if table is not None)
 
-    def named(self, key: str) -> Iterator[tuple[str, "Table"]]:
-        """The tables below `[key]`, by name: `[models.chat]`, `[models.asr]`, ..."""
+    def named(self, key: str, parse: Callable[[str], T]) -> Iterator[tuple[T | None, "Table"]]:
+        """The tables below `[key]`, by name, made a `T`: `[models.chat]`, `[models.asr]`, ..."""
         parent = self.table(key)
         if parent is None:
             return
         for name in parent.raw:
             child = parent.table(name)
             if child is not None:
-                yield name, child
+                yield parent.key(name, parse), child
 
     def mapping(self, key: str, parse_key: Callable[[str], K], parse: Callable[[str], T]) -> dict[K, T]:
         """A table of strings, its keys made `K`s and its values `T`s; those that are wrong are left out."""
@@ -260,6 +254,18 @@ def plain(text: str) -> str:
     if not text or not printable(text):
         raise ValueError(f"{text!r} is empty or has control characters")
     return text
+
+
+def one_of(options: Sequence[T]) -> Callable[[str], T]:
+    """What takes a text for that one of `options` which it equals, and refuses any other."""
+
+    def parse(text: str) -> T:
+        for option in options:
+            if option == text:
+                return option
+        raise ValueError(_not_among(text, [str(option) for option in options]))
+
+    return parse
 
 
 def toml_type(value: object) -> str:

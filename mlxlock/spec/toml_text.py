@@ -20,9 +20,9 @@ _LONGEST_SHOWN: Final = 200
 
 
 def shown(text: str) -> str:
-    """A text of unknown origin, safe to show: what a terminal could obey is escaped, the overlong is cut."""
+    """A text of unknown origin, safe to show: without what a terminal could obey, and not overlong."""
     if len(text) > _LONGEST_SHOWN:
-        text = text[:_LONGEST_SHOWN] + "…"
+        text = f"{text[: _LONGEST_SHOWN // 2]}…{text[-_LONGEST_SHOWN // 2 :]}"
     if printable(text):
         return text
     return "".join(char if printable(char) else _escape(char) for char in text)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from mlxlock.errors import LockfileError, ManifestError
-from mlxlock.spec.names import RepoId, Revision, printable
+from mlxlock.spec.names import ModelName, RepoId, Revision, printable
 from mlxlock.spec.readers import MAX_LISTED, Problems, Table, load_toml, plain, toml_type
 
 
@@ -36,7 +36,7 @@ def test_right_values_come_back_typed_and_without_problems() -> None:
     assert root.texts("include", str) == ("*.json", "*.py")
     assert root.choice("level", ("full", "partial")) == "full"
     assert root.mapping("pins", RepoId, Revision) == {"org/other": "v1"}
-    assert [(name, table.place) for name, table in root.named("models")] == [
+    assert [(name, table.place) for name, table in root.named("models", ModelName)] == [
         ("a", "models.a"),
         ("b", "models.b"),
     ]
@@ -47,10 +47,10 @@ def test_right_values_come_back_typed_and_without_problems() -> None:
 
 def test_absent_keys_are_no_problem_unless_they_are_required() -> None:
     root = table_of("[models.a]")
-    (_, model) = next(root.named("models"))
+    (_, model) = next(root.named("models", ModelName))
     assert (model.text("repo", RepoId), model.integer("n"), model.flag("f")) == (None, None, None)
     assert (model.texts("t", str), model.table("x"), model.tables("y")) == ((), None, ())
-    assert (list(model.named("z")), model.mapping("m", str, str), model.has("m")) == ([], {}, False)
+    assert (list(model.named("z", str)), model.mapping("m", str, str), model.has("m")) == ([], {}, False)
     assert told(root) == []
     model.text("repo", RepoId, required=True)
     model.integer("size", required=True)
@@ -73,7 +73,7 @@ def test_absent_keys_are_no_problem_unless_they_are_required() -> None:
         (lambda table: table.texts("x", str), "expected an array of strings"),
         (lambda table: table.table("x"), "expected a table"),
         (lambda table: table.tables("x"), "expected an array of tables"),
-        (lambda table: list(table.named("x")), "expected a table"),
+        (lambda table: list(table.named("x", str)), "expected a table"),
         (lambda table: table.mapping("x", str, str), "expected a table"),
     ],
 )
@@ -120,8 +120,18 @@ def test_items_of_arrays_have_their_own_place() -> None:
 
 def test_named_passes_over_what_is_no_table() -> None:
     root = table_of("[models]\na = 1\n[models.b]")
-    assert [name for name, _ in root.named("models")] == ["b"]
+    assert [name for name, _ in root.named("models", ModelName)] == ["b"]
     assert told(root) == ["`models.a`: expected a table, got an integer"]
+
+
+def test_a_wrong_name_does_not_hide_the_table_below_it() -> None:
+    root = table_of('[models."x y"]\nrepo = 1')
+    ((name, below),) = root.named("models", ModelName)
+    assert (name, below.text("repo", str)) == (None, None)
+    assert told(root) == [
+        "`models.\"x y\"`: 'x y' is not a model name (letters, digits, `.`, `_`, `-`)",
+        '`models."x y".repo`: expected a string, got an integer',
+    ]
 
 
 @pytest.mark.parametrize(
@@ -184,10 +194,10 @@ def test_nothing_from_the_file_can_steer_a_terminal() -> None:
     root = table_of('"k\\u001b[31m" = 1\nlevel = "\\u202eevil"\nrepo = "\\u0007"\n[t."\\u009b2J"]\nx = 1')
     root.choice("level", ("full",))
     root.text("repo", RepoId)
-    for _, below in root.named("t"):
+    for _, below in root.named("t", ModelName):
         below.flag("x")
     root.finish()
-    assert len(root.problems) == 4
+    assert len(root.problems) == 5
     assert all(printable(line) for line in told(root))
 
 
