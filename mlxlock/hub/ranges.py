@@ -6,7 +6,7 @@ Owns that header's grammar. Pure. Several ranges at once, and other units, are i
 import re
 from typing import Final
 
-_RANGE: Final = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 
 class UnsatisfiableError(ValueError):
