@@ -59,7 +59,7 @@ def run(project: Project, ports: Ports, options: RunOptions) -> Report:
     texts, kind = kind_of(manifest, model, ports.store())
     allowed = _allowed(manifest, model)
     check_remote_code(model, texts, allowed=allowed)
-    job = _job(options, runnable_kind(model, kind), root / model.directory, ports.laboratory().runners)
+    job = _job(options, _checked_kind(options, model, kind), root / model.directory)
     with tempfile.TemporaryDirectory(prefix="mlxlock-run-") as name:
         code = _start({**job, "trust_remote_code": allowed}, ports, root, Path(name))
     return Report(command="run", data={"exit_code": code}, exit_code=code)
@@ -90,8 +90,25 @@ def _allowed(manifest: Manifest, model: LockedModel) -> bool:
     return spec is not None and remote_code_of(manifest, spec) == "allow"
 
 
-def _job(options: RunOptions, kind: str, model: Path, runners: Path) -> Mapping[str, object]:
-    del runners
+def _checked_kind(options: RunOptions, model: LockedModel, kind: str | None) -> str:
+    """The kind, when everything that it cannot do without was given.
+
+    Raises:
+        UsageError: Something is missing.
+        FirstRunError: The built-in runner does not know the kind.
+    """
+    known = runnable_kind(model, kind)
+    if known == "stt" and options.audio is None:
+        raise UsageError(
+            f"`{model.name}` is a speech-to-text model: it needs a recording",
+            hint=f"`mlxk run {model.name} --audio FILE.wav`",
+        )
+    if known in {"text", "tts"} and options.prompt is None:
+        raise UsageError(f"`{model.name}` needs a prompt", hint=f'`mlxk run {model.name} "Hello"`')
+    return known
+
+
+def _job(options: RunOptions, kind: str, model: Path) -> Mapping[str, object]:
     given: dict[str, object] = {
         "prompt": options.prompt,
         "image": _absolute(options.image),
