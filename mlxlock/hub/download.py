@@ -6,7 +6,7 @@ deposit compares the bytes themselves.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
@@ -14,7 +14,7 @@ from mlxlock.errors import HubError, MismatchError
 from mlxlock.hub.endpoint import Endpoint, origin
 from mlxlock.hub.refusals import Subject, refusal, shown
 from mlxlock.hub.retry import StoppedError, TransientError, transient
-from mlxlock.hub.transport import Answer, Transport
+from mlxlock.hub.transport import Answer, Live, Transport
 from mlxlock.ports import Deposit
 from mlxlock.spec.resolution import RemoteFile
 
@@ -34,21 +34,35 @@ class Download:
         advance: Told how many bytes came, or (negative) were thrown away.
         resumed: Whether the bytes are from more than one answer.
         furthest: The most bytes that any try reached.
+        told: How many bytes `advance` believes to be there.
     """
 
     endpoint: Endpoint
     remote: RemoteFile
     deposit: Deposit
     transport: Transport
+    live: Live
     stop: Event
     advance: Callable[[int], None]
     resumed: bool = False
-    furthest: int = field(default=0)
+    furthest: int = 0
+    told: int = 0
 
     @property
     def complete(self) -> bool:
         """Whether every byte is there."""
         return self.deposit.offset == self.remote.file.size_bytes
+
+    def begin(self, *, afresh: bool) -> None:
+        """Count what an earlier run left, or throw it away."""
+        if afresh and self.deposit.offset:
+            self.deposit.restart()
+        self.resumed = self.deposit.offset > 0
+        self._tell(self.deposit.offset)
+
+    def forget(self) -> None:
+        """Take back all that was counted."""
+        self._tell(-self.told)
 
     def attempt(self) -> None:
         """Take what is missing, in one request.
@@ -64,15 +78,19 @@ class Download:
         offset = self.deposit.offset
         self.resumed = self.resumed or offset > 0
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        with self.transport.get(self.endpoint.file_url(self.remote), headers, self._inspect) as answer:
+        url = self.endpoint.file_url(self.remote)
+        with self.transport.get(url, headers, inspect=self._inspect, live=self.live) as answer:
             self._accept(answer)
             self._pour(answer)
 
-    def restart(self) -> None:
-        """Throw away what is there."""
-        self.advance(-self.deposit.offset)
+    def _restart(self) -> None:
+        self.forget()
         self.deposit.restart()
         self.resumed = False
+
+    def _tell(self, amount: int) -> None:
+        self.told += amount
+        self.advance(amount)
 
     def _inspect(self, answer: Answer) -> None:
         """Compare what the Hub itself says; a CDN's ETag means something else."""
@@ -99,13 +117,13 @@ class Download:
         """Make the deposit ready for this answer's body, or say why there is none."""
         match answer.status:
             case 200 if self.deposit.offset:
-                self.restart()
+                self._restart()
             case 200:
                 pass
             case 206:
                 self._check_range(answer)
             case 416:
-                self.restart()
+                self._restart()
                 raise TransientError(f"`{answer.shown}` has no such range", status=416, asked_s=0)
             case _:
                 raise self._refused(answer)
@@ -120,7 +138,7 @@ class Download:
         if found and found[2] not in {size, "*"}:
             raise self._mismatch("the Hub has a file of another size", size, found[2])
         if not found or int(found[1]) != self.deposit.offset:
-            self.restart()
+            self._restart()
             raise TransientError(
                 f"`{answer.shown}` sends another range than asked for", status=206, asked_s=0
             )
@@ -162,7 +180,7 @@ class Download:
     def _take(self, chunk: bytes) -> None:
         self._stop_here()
         self.deposit.write(chunk)
-        self.advance(len(chunk))
+        self._tell(len(chunk))
 
     def _stop_here(self) -> None:
         if self.stop.is_set():

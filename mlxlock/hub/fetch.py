@@ -18,7 +18,7 @@ from mlxlock.ports import Advanced, BlobStore, Event, Finished, OnEvent, Started
 from mlxlock.spec.resolution import RemoteFile
 
 if TYPE_CHECKING:
-    from mlxlock.hub.transport import Transport
+    from mlxlock.hub.transport import Live, Transport
 
 JOBS: Final = 8
 _FAREWELL_S: Final = 5.0
@@ -66,10 +66,19 @@ class Fetcher:
         missing = [remote for remote in distinct(files) if store.find(remote.file) is None]
         if not missing:
             return
-        stop, tell = threading.Event(), _one_at_a_time(on_event)
+        from mlxlock.hub.transport import Live  # noqa: PLC0415 - urllib3 costs more than a no-op sync
+
+        stop, live, tell = threading.Event(), Live(), _one_at_a_time(on_event)
         persist = Persistence(stop=stop, wait=self._wait, on_event=tell, patience=self._patience)
-        errand = _Errand(self._endpoint, self._transport, store, persist, tell)
-        crew = _Crew(work=errand.bring, queue=deque(missing), stop=stop, interrupt=self._transport.abort)
+        errand = _Errand(
+            endpoint=self._endpoint,
+            transport=self._transport,
+            live=live,
+            store=store,
+            persist=persist,
+            tell=tell,
+        )
+        crew = _Crew(work=errand.bring, queue=deque(missing), stop=stop, interrupt=live.abort)
         crew.run(min(self._jobs, len(missing)))
 
     @cached_property
@@ -81,16 +90,19 @@ class Fetcher:
 
 def distinct(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
     """One file for each content, biggest first, so that the last ones to end are small."""
-    by_content = {remote.file.sha256 or remote.file.etag: remote for remote in reversed(tuple(files))}
+    by_content: dict[str, RemoteFile] = {}
+    for remote in files:
+        by_content.setdefault(remote.file.sha256 or remote.file.etag, remote)
     return tuple(sorted(by_content.values(), key=lambda remote: -remote.file.size_bytes))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Errand:
     """What a worker does with one file."""
 
     endpoint: Endpoint
     transport: "Transport"
+    live: "Live"
     store: BlobStore
     persist: Persistence
     tell: OnEvent
@@ -108,28 +120,23 @@ class _Errand:
         from mlxlock.hub.download import Download  # noqa: PLC0415 - brings urllib3
 
         with self.store.deposit(remote.file) as deposit:
-            # Whoever held the deposit before may have finished it.
-            if self.store.find(remote.file) is not None:
-                return True
             download = Download(
                 endpoint=self.endpoint,
                 remote=remote,
                 deposit=deposit,
                 transport=self.transport,
+                live=self.live,
                 stop=self.persist.stop,
                 advance=lambda amount: self.tell(Advanced(task=task, amount=amount)),
-                resumed=deposit.offset > 0,
             )
-            download.advance(deposit.offset)
-            if afresh and deposit.offset:
-                download.restart()
+            download.begin(afresh=afresh)
             try:
                 self.persist(download.attempt)
                 deposit.commit()
             except MismatchError:
                 if afresh or not download.resumed:
                     raise
-                download.advance(-remote.file.size_bytes)
+                download.forget()
                 return False
         return True
 

@@ -83,6 +83,34 @@ class Answer:
 Inspect = Callable[[Answer], None]
 
 
+class Live:
+    """The answers that one errand is reading, so that another thread can end them."""
+
+    def __init__(self) -> None:
+        self._bodies: set[urllib3.BaseHTTPResponse] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def holding(self, body: urllib3.BaseHTTPResponse) -> Iterator[None]:
+        """Count an answer as being read."""
+        with self._lock:
+            self._bodies.add(body)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._bodies.discard(body)
+
+    def abort(self) -> None:
+        """End every answer that is being read; its reader sees it break off."""
+        with self._lock:
+            bodies = tuple(self._bodies)
+        for body in bodies:
+            # It may have ended by itself meanwhile.
+            with suppress(OSError, RuntimeError, ValueError):
+                body.shutdown()
+
+
 class Transport:
     """GET with redirects, for several threads.
 
@@ -101,17 +129,17 @@ class Transport:
         self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
         self._proxies = getproxies()
         self._pools: dict[str | None, urllib3.PoolManager] = {}
-        self._open: set[urllib3.BaseHTTPResponse] = set()
         self._lock = threading.Lock()
 
     @contextmanager
-    def get(self, url: str, headers: Mapping[str, str], inspect: Inspect) -> Iterator[Answer]:
+    def get(self, url: str, headers: Mapping[str, str], *, inspect: Inspect, live: Live) -> Iterator[Answer]:
         """Ask, follow redirects, and yield the last answer, whatever its status.
 
         Args:
             url: Absolute.
             headers: Besides those that every request has.
             inspect: Sees every answer, redirects too, before anything else happens.
+            live: Counts the answer until the caller is done with it.
 
         Raises:
             TransientError: It may work the next time.
@@ -124,21 +152,13 @@ class Transport:
                 inspect(answer)
                 target = answer.headers.get("location")
                 if answer.status not in _REDIRECTS or target is None:
-                    yield answer
+                    with live.holding(answer.body):
+                        yield answer
                     return
                 url = _absolute(answer, target)
             finally:
-                self._release(answer.body)
+                self._release(answer)
         raise HubError(f"`{self._endpoint.url}` redirects in circles")
-
-    def abort(self) -> None:
-        """End every answer that is being read, from another thread."""
-        with self._lock:
-            bodies = tuple(self._open)
-        for body in bodies:
-            # It may have ended by itself meanwhile.
-            with suppress(OSError, RuntimeError, ValueError):
-                body.shutdown()
 
     def close(self) -> None:
         """Hang up."""
@@ -160,20 +180,15 @@ class Transport:
             )
         except (HTTPError, OSError) as problem:
             raise _trouble(problem, shown) from problem
-        with self._lock:
-            self._open.add(body)
         return Answer(url=url, status=body.status, headers=body.headers, body=body)
 
-    def _release(self, body: urllib3.BaseHTTPResponse) -> None:
-        with self._lock:
-            self._open.discard(body)
-        with suppress(HTTPError, OSError, ValueError):
-            # A body read to its end keeps the connection; a long one is cheaper to hang up on.
-            body.read(_SMALL_BODY_BYTES, decode_content=False)
-            if not body.read(1, decode_content=False):
-                body.release_conn()
-                return
-        body.close()
+    @staticmethod
+    def _release(answer: Answer) -> None:
+        """Keep the connection if the answer is over, else hang up on it."""
+        if answer.status in _REDIRECTS:
+            with suppress(HTTPError, OSError):
+                answer.body.read(_SMALL_BODY_BYTES, decode_content=False)
+        answer.body.close()
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         proxy = self._proxy(url)
