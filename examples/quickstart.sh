@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 here="$PWD/.quickstart"
 venv="$PWD/.cache/venv"
 project="$here/project"
+speech="$PWD/mlxlock/runners/media/hello.wav"
 rm -rf "$here"
 mkdir -p "$project"
 
@@ -82,8 +83,8 @@ run mlxk verify
 
 step "Every model still runs, offline"
 run mlxk run chat "Hello" --max-tokens 8
-run mlxk run whisper
-run mlxk run asr
+run mlxk run whisper --audio "$speech"
+run mlxk run asr --audio "$speech"
 run mlxk exec -- python -c 'from mlx_lm import load; load("mlx-community/Qwen2-tiny-4bit"); print("loaded by repo id, pinned and offline")'
 
 step "Done. Commit models.toml and models.lock; everyone else runs: mlxk sync"

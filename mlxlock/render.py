@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Final, Literal
+from typing import IO, TYPE_CHECKING, Final, Literal, NoReturn
 
 from mlxlock.commands.report import Columns, Json, Line, Raw, Report, Style
 from mlxlock.errors import MlxlockError
@@ -165,7 +165,7 @@ class Progress:
     def __init__(self, look: Look) -> None:
         self._look = look
         self._bars = look.progress and not look.json and not look.quiet and sys.stderr.isatty()
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[NoReturn] | None = None
         self._open: set[str] = set()
         self._lock = Lock()
 
@@ -187,13 +187,13 @@ class Progress:
     def _start(self, event: Started) -> None:
         from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
 
-        if self._bar is None:
-            self._bar = tqdm(
-                total=0, unit="B", unit_scale=True, unit_divisor=1024, leave=False, file=sys.stderr
-            )
+        bar = self._bar or tqdm(
+            total=0, unit="B", unit_scale=True, unit_divisor=1024, leave=False, file=sys.stderr
+        )
+        self._bar = bar
         self._open.add(event.task)
-        self._bar.total = (self._bar.total or 0) + event.total
-        self._bar.set_description(safe(event.label), refresh=True)
+        bar.total = (bar.total or 0) + event.total
+        bar.set_description(safe(event.label), refresh=True)
 
     def _finish(self, event: Finished) -> None:
         self._open.discard(event.task)
