@@ -4,6 +4,7 @@ Owns the files in `partial/`. Appends to its own and never changes another: what
 link to somebody else's file.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -96,8 +97,10 @@ class FileDeposit:
         """What an earlier run left, if it is ours alone and not too long."""
         try:
             fd = os.open(self._path, _OPEN)
-        except FileNotFoundError:
-            return None
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ELOOP}:
+                return None
+            raise
         found = os.fstat(fd)
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_size <= self._file.size_bytes:
             return fd
