@@ -23,8 +23,9 @@ groups = ["audio", "ci"]
 repo = "o/mac"
 when = "sys_platform == 'darwin'"
 """)
-MAC = {**default_environment(), "sys_platform": "darwin"}
-LINUX = {**default_environment(), "sys_platform": "linux"}
+HERE = {key: str(value) for key, value in default_environment().items()}
+MAC = {**HERE, "sys_platform": "darwin"}
+LINUX = {**HERE, "sys_platform": "linux"}
 GROUPS = st.lists(st.sampled_from(["vlm", "audio", "ci"]), max_size=2).map(tuple)
 
 
