@@ -71,9 +71,9 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
             sum(need.file.size_bytes for need in missing_from(ports.store(), needs)),
             dry_run=True,
         )
-    if not plan.is_empty:
-        obtain(needs, ports)
-        workspace.apply(plan, ports.store(), ports.on_event)
+    obtain(needs, ports)
+    # An empty plan is applied too: it tidies what a killed run left.
+    workspace.apply(plan, ports.store(), ports.on_event)
     for path in plan.kept:
         ports.on_event(Note(text=f"`{path}` was edited and is no longer needed: left alone", level="warning"))
     return _report(plan, models, 0, dry_run=False)

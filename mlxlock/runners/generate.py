@@ -200,10 +200,14 @@ def run(job: Job, phases: Phases) -> dict[str, object]:
     """Import, load, generate, and describe what came out; what the libraries print goes to stderr."""
     stdout = sys.stdout
 
+    written = ""
+
     def emit(text: str) -> None:
-        if job.stream:
+        nonlocal written
+        if job.stream and text:
             stdout.write(text)
             stdout.flush()
+            written = text
 
     with contextlib.redirect_stdout(sys.stderr):
         with phases.enter("import"):
@@ -214,6 +218,8 @@ def run(job: Job, phases: Phases) -> dict[str, object]:
         with phases.enter("generate"):
             _seed(job.seed)
             made = kind.generate(job, loaded, emit)
+    if written and not written.endswith("\n"):
+        emit("\n")
     return _describe(made)
 
 
