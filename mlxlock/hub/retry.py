@@ -155,6 +155,15 @@ def exhausted(trouble: TransientError) -> HubError:
     return HubError(trouble.what, hint="the Hub has a problem; try again later")
 
 
+def unsupported_proxy(why: str) -> HubUnreachableError:
+    """The error for a proxy that we cannot speak to."""
+    return HubUnreachableError(
+        "the proxy of the environment is of a kind that is not supported",
+        details=(why,),
+        hint="name an http or https proxy in `HTTPS_PROXY`",
+    )
+
+
 def transient(url: str, status: int, headers: Mapping[str, str]) -> TransientError | None:
     """What an answer means when it is worth another try; else None.
 

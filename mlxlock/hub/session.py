@@ -15,7 +15,7 @@ from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # exporte
 
 from mlxlock.errors import HubUnreachableError
 from mlxlock.hub.endpoint import Endpoint, origin
-from mlxlock.hub.retry import TransientError, transient
+from mlxlock.hub.retry import TransientError, transient, unsupported_proxy
 from mlxlock.hub.tls import distrusted, tls_context, untrusted
 
 CONNECT_S: Final = 10.0
@@ -33,12 +33,18 @@ class Client(httpx.Client):
 
     Args:
         endpoint: Whose origin gets the token; a redirect or a next page elsewhere does not.
+
+    Raises:
+        HubUnreachableError: The environment names a proxy of a kind that needs more than is installed.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._limits = httpx.Timeout(_READ_S, connect=CONNECT_S)
-        super().__init__(follow_redirects=True, verify=tls_context(os.environ))
+        try:
+            super().__init__(follow_redirects=True, verify=tls_context(os.environ))
+        except (ImportError, ValueError) as problem:
+            raise unsupported_proxy(str(problem)) from problem
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send a request.

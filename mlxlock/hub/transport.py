@@ -24,9 +24,9 @@ from urllib3.exceptions import (
 )
 
 import mlxlock
-from mlxlock.errors import HubError, HubUnreachableError
+from mlxlock.errors import HubError
 from mlxlock.hub.endpoint import Endpoint, origin
-from mlxlock.hub.retry import TransientError
+from mlxlock.hub.retry import TransientError, unsupported_proxy
 from mlxlock.hub.tls import distrusted, tls_context, untrusted
 
 CHUNK_BYTES: Final = 1 << 20
@@ -218,9 +218,7 @@ class Transport:
                 ssl_context=context,
             )
         except HTTPError as problem:
-            raise HubUnreachableError(
-                f"the proxy scheme `{user.scheme}` is not supported", hint="name an http or https proxy"
-            ) from problem
+            raise unsupported_proxy(f"its scheme is `{user.scheme}`") from problem
 
 
 def _absolute(answer: Answer, target: str) -> str:
