@@ -82,9 +82,16 @@ class Bubblewrap:
 
     def _view(self, job: Job) -> Iterator[str]:
         readable = (*self._visible, *job.readable)
-        for mount in mounts(readable, job.writable, home=Path.home()):
+        for mount in mounts(readable, job.writable, home=_home()):
             yield from ("--bind" if mount.writable else "--ro-bind", str(mount.source), str(mount.target))
         yield from ("--ro-bind", str(STUB), str(_STUB_INSIDE), "--remount-ro", "/")
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None  # a user id without an entry, as containers give them
 
 
 def _system() -> Iterator[str]:

@@ -58,7 +58,7 @@ class Mount:
     writable: bool
 
 
-def mounts(readable: Iterable[Path], writable: Iterable[Path], *, home: Path) -> tuple[Mount, ...]:
+def mounts(readable: Iterable[Path], writable: Iterable[Path], *, home: Path | None) -> tuple[Mount, ...]:
     """Every path as a mount, outermost first; what is both readable and writable is writable.
 
     A path that leads through symlinks appears under its own name and under the one it leads to, because
@@ -67,7 +67,7 @@ def mounts(readable: Iterable[Path], writable: Iterable[Path], *, home: Path) ->
     Args:
         readable: Host paths, with everything below them.
         writable: The same, to be written.
-        home: The user's home directory, which no mount may open as a whole.
+        home: The user's home directory, which no mount may open as a whole; None when there is none.
 
     Raises:
         SandboxError: A path is not there, not absolute, or would open the whole disk or home.
@@ -103,13 +103,13 @@ def _is_system(path: Path) -> bool:
     return any(path.is_relative_to(directory) for directory in SYSTEM_DIRECTORIES)
 
 
-def _check(path: Path, home: Path) -> None:
+def _check(path: Path, home: Path | None) -> None:
     if not path.is_absolute() or ".." in path.parts:
         raise SandboxError(f"`{path}` is not an absolute path")
     if not path.exists():
         raise SandboxError(f"`{path}` should be visible in the sandbox, and is not there")
     opened = path.resolve()
-    if home.resolve().is_relative_to(opened) or opened == Path("/"):
+    if opened == Path("/") or (home is not None and home.resolve().is_relative_to(opened)):
         raise SandboxError(
             f"`{path}` would open the whole of `{opened}` to code of strangers",
             hint="move the project and its interpreter into a directory of their own",

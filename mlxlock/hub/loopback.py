@@ -8,6 +8,7 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,8 +124,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
                 _cut(connection)
         self.shutdown()
         self.server_close()
+        # One that is still fetching is left to it; what it brings stays in the store.
+        end = time.monotonic() + _FAREWELL_S
         for thread in threads:
-            thread.join(_FAREWELL_S)
+            thread.join(max(end - time.monotonic(), 0))
 
     def process_request(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object

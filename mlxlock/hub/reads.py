@@ -5,8 +5,6 @@ prefix and writes nothing down.
 """
 
 import json
-import threading
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -69,8 +67,6 @@ class Reads:
         self._source = source
         self._store = store
         self._on_event = on_event
-        self._lock = threading.Lock()
-        self._fetching: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def answer(self, asked: Asked, request: Request, base: str) -> Answer:
         """Answer one read.
@@ -118,18 +114,17 @@ class Reads:
     def _blob(self, resolution: Resolution, file: FileEntry) -> Blob:
         """The verified blob, fetched when neither the store nor the user's own cache has it.
 
+        Of several who ask at once, one fetches and the others wait: the store has one deposit for a content.
+
         Raises:
             MlxlockError: It cannot be had.
         """
-        with self._lock:
-            mine = self._fetching[file.etag]
-        with mine:
+        blob = self._store.find(file)
+        if blob is None:
+            missing = self._store.adopt([resolution.remote(file)], self._on_event)
+            if missing:
+                self._source.fetch(missing, self._store, self._on_event)
             blob = self._store.find(file)
-            if blob is None:
-                missing = self._store.adopt([resolution.remote(file)], self._on_event)
-                if missing:
-                    self._source.fetch(missing, self._store, self._on_event)
-                blob = self._store.find(file)
         if blob is None:
             raise StoreError(
                 f"`{file.path}` of `{resolution.repo}` was fetched, and the store does not have it"

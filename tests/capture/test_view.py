@@ -67,3 +67,9 @@ def test_a_symlink_to_too_much_is_refused(tmp_path: Path) -> None:
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="is not there"):
         mounts([tmp_path / "gone"], [], home=HOME)
+
+
+def test_a_user_without_a_home_is_still_kept_from_the_whole_disk(tmp_path: Path) -> None:
+    assert shown(*mounts([tmp_path], [], home=None)) == [(str(tmp_path), False)]
+    with pytest.raises(SandboxError, match="would open the whole of `/`"):
+        mounts([Path("/")], [], home=None)
