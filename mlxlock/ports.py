@@ -12,6 +12,7 @@ from pathlib import Path
 from socket import socket
 from typing import Literal, Protocol
 
+from mlxlock.errors import MlxlockError
 from mlxlock.planning.layout import Tree
 from mlxlock.planning.plan import Inventory, Plan
 from mlxlock.spec.digest import Blake3, Sha256
@@ -309,6 +310,10 @@ class Mirror(Protocol):
 
     def pins(self) -> tuple[Pin, ...]:
         """Every symbolic revision asked for so far, with what it meant."""
+        ...
+
+    def failures(self) -> tuple[MlxlockError, ...]:
+        """What kept the mirror from serving, such as bytes that are not what they should be."""
         ...
 
 

@@ -5,6 +5,8 @@ ports. The proof's workspace is built from the candidate lock alone.
 """
 
 import json
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +75,8 @@ def capture(trial: Trial, laboratory: Laboratory, store: BlobStore, source: Sour
     with _bench(trial, laboratory, store) as bench:
         mirror = laboratory.mirror(source, bench.phase_file)
         outcome = _run(trial, laboratory, bench, mirror)
+        if outcome.exit_code != 0 and mirror.failures():
+            raise mirror.failures()[0]
         output = _output(trial, bench, outcome, laboratory)
         return CaptureRecord(
             first_run=trial.run.name,
@@ -130,10 +134,26 @@ def _argv(trial: Trial, laboratory: Laboratory, bench: _Bench) -> tuple[str, ...
     python = str(laboratory.interpreter().python)
     if trial.run.command is not None:
         program, *arguments = trial.run.command
-        return (python if program in {"python", "python3"} else program, *arguments)
+        return (_program(program, python), *arguments)
     job_file = bench.scratch / "job.json"
     job_file.write_text(json.dumps(_job(trial, laboratory, bench)), encoding="utf-8")
     return (python, str(laboratory.runners / "generate.py"), str(job_file))
+
+
+def _program(name: str, python: str) -> str:
+    """Where a command's program is: beside the interpreter first, as in an active environment.
+
+    Raises:
+        FirstRunError: Nowhere.
+    """
+    if name in {"python", "python3"}:
+        return python
+    found = shutil.which(name, path=os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", "")]))
+    if found is None:
+        raise FirstRunError(
+            f"no program `{shown(name)}` for a first run", hint="check its name in `models.toml`"
+        )
+    return str(Path(found).absolute())
 
 
 def _job(trial: Trial, laboratory: Laboratory, bench: _Bench) -> Mapping[str, object]:
