@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlxlock.hub.transport import Live, Transport
 
 JOBS: Final = 8
-_FAREWELL_S: Final = 5.0
+_FAREWELL_S: Final = 2.0
 
 
 class Fetcher:

@@ -14,7 +14,7 @@ from huggingface_hub import set_client_factory
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # exported by its module __getattr__
 
 from mlxlock.errors import HubUnreachableError
-from mlxlock.hub.endpoint import Endpoint, origin
+from mlxlock.hub.endpoint import Endpoint
 from mlxlock.hub.retry import TransientError, transient, unsupported_proxy
 from mlxlock.hub.tls import distrusted, tls_context, untrusted
 
@@ -65,14 +65,12 @@ class Client(httpx.Client):
         return response
 
     def _prepare(self, request: httpx.Request) -> None:
-        url = str(request.url)
         if request.url.path.endswith(_TELEMETRY):
             raise HubUnreachableError("telemetry is off")
-        # HfApi gives no timeout for listings, and hands its headers to whatever host a next page names.
+        # HfApi gives no timeout for listings.
         request.extensions["timeout"] = self._limits.as_dict()
-        request.headers.pop("authorization", None)
-        if origin(url) == origin(self._endpoint.url):
-            request.headers.update(self._endpoint.authorization(url))
+        # Here and not by HfApi, which hands its headers to whatever host a next page names.
+        request.headers.update(self._endpoint.authorization(str(request.url)))
 
 
 def _trouble(problem: httpx.HTTPError, shown: str) -> TransientError | HubUnreachableError:

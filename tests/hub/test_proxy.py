@@ -27,9 +27,9 @@ def test_api_and_files_go_through_the_proxy(
     assert contents(store, files) == FILES
     hosts = {(request.server, request.headers["host"].partition(":")[0]) for request in loopback_hub.requests}
     assert hosts == {("hub", "hub.example"), ("cdn", "127.0.0.1")}
-    logins = {request.headers.get("proxy-authorization") for request in loopback_hub.requests}
-    assert logins == {"Basic YWRhOnNAZmU=", None}
-    assert [request.path for request in loopback_hub.requests if request.server == "cdn"] != []
+    for request in loopback_hub.requests:
+        login = "Basic YWRhOnNAZmU=" if request.server == "hub" else None
+        assert request.headers.get("proxy-authorization") == login
 
 
 def test_no_proxy_for_the_hub_itself(

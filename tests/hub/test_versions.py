@@ -47,6 +47,8 @@ def run(python: Path, libraries: Path, *arguments: str, **environ: str) -> dict[
 
 
 def resolve(python: Path, libraries: Path, *arguments: str, **environ: str) -> dict[str, Any]:
+    # huggingface_hub sends its telemetry to the endpoint of the environment.
+    environ["HF_ENDPOINT"] = arguments[0]
     return run(python, libraries, "-m", "tests.hub.resolving", *arguments, **environ)
 
 
@@ -58,7 +60,7 @@ def test_one_call_resolves(loopback_hub: LoopbackHub, python: Path, libraries: P
     known = repo.commits[commit].files
     assert (told["commit"], told["license"]) == (commit, "mit")
     assert told["files"] == {path: [known[path].etag, known[path].size] for path in FILES}
-    assert len(api_calls(loopback_hub)) == 1, "telemetry included"
+    assert len(api_calls(loopback_hub)) == 1, "and no telemetry"
 
 
 def test_ranges_and_paged_trees_resolve(loopback_hub: LoopbackHub, python: Path, libraries: Path) -> None:
