@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mlxlock.commands.capture import Trial, capture, replay
+from mlxlock.commands.lock_report import check_report, lock_report
 from mlxlock.commands.obtain import completer, needs_of, obtain
 from mlxlock.commands.pinning import PinnedSource, pins_of
 from mlxlock.commands.project import (
@@ -16,7 +17,7 @@ from mlxlock.commands.project import (
     refuse_newer,
     write_lockfile,
 )
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
+from mlxlock.commands.report import Report, plural
 from mlxlock.errors import FirstRunError, UsageError
 from mlxlock.planning.assemble import (
     assemble_model,
@@ -25,7 +26,6 @@ from mlxlock.planning.assemble import (
     with_captures,
     with_proof,
 )
-from mlxlock.planning.freshness import Reason, staleness
 from mlxlock.planning.policy import check_policy, check_remote_code
 from mlxlock.planning.relock import Decision, decide, first_runs_of, unproven_runs
 from mlxlock.ports import BlobStore, Note, Ports, Source, Wanted
@@ -80,7 +80,7 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
     manifest = read_manifest(project)
     locked = read_lockfile_if_any(project)
     if options.check:
-        return _check(manifest, locked)
+        return check_report(manifest, locked)
     before = locked or EMPTY
     refuse_newer(before)
     _refuse_unknown(manifest, options.upgrade_models)
@@ -94,35 +94,7 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
     after = _locked(project, manifest, ports, decisions, before, options)
     check_invariants(after)
     changed = after != before if options.dry_run else write_lockfile(project, after)
-    return _report(before, after, changed=changed, options=options)
-
-
-def _check(manifest: Manifest, locked: Lockfile | None) -> Report:
-    reasons = staleness(manifest, locked or EMPTY)
-    if locked is not None and not reasons:
-        return Report(
-            command="lock", data={"stale": False, "reasons": []}, lines=(Line("up to date", "good"),)
-        )
-    return Report(
-        command="lock",
-        data={"stale": True, "reasons": [_reason(reason) for reason in reasons]},
-        lines=tuple(Line(str(reason)) for reason in reasons),
-        exit_code=1,
-        error_code="lock-stale" if locked is not None else "lock-missing",
-        message="`models.lock` is stale" if locked is not None else "there is no `models.lock` yet",
-        hint="run `mlxk lock`",
-    )
-
-
-def _reason(reason: Reason) -> dict[str, str | None]:
-    return {
-        "model": reason.model,
-        "kind": reason.kind,
-        "key": reason.key or None,
-        "locked": reason.locked,
-        "asked": reason.asked,
-        "text": str(reason),
-    }
+    return lock_report(before, after, changed=changed, capture=options.capture, dry_run=options.dry_run)
 
 
 def _refuse_unknown(manifest: Manifest, names: Iterable[str]) -> None:
@@ -324,74 +296,3 @@ def _with_applying_pins(manifest: Manifest, model: LockedModel) -> LockedModel:
     }
     pins = {repo: revision for repo, revision in sorted(manifest.artifacts.items()) if repo in repos}
     return replace(model, request=replace(model.request, artifacts=pins))
-
-
-def _report(before: Lockfile, after: Lockfile, *, changed: bool, options: LockOptions) -> Report:
-    lines = [Line(*line) for line in _changes(before, after)]
-    unproven = [model.name for model in after.models if any(unproven_runs(model))]
-    verb = "Would write" if options.dry_run else "Wrote"
-    lines.append(Line(f"{verb} models.lock" if changed else "models.lock is up to date", "good"))
-    data: dict[str, Json] = {
-        "changed": changed,
-        "dry_run": options.dry_run,
-        "models": [_model_data(model) for model in after.models],
-        "unproven": list(unproven),
-    }
-    if not unproven or not options.capture or options.dry_run:
-        return Report(command="lock", data=data, lines=tuple(lines))
-    return Report(
-        command="lock",
-        data=data,
-        lines=tuple(lines),
-        exit_code=1,
-        error_code="proof-failed",
-        message=f"not proven offline: {', '.join(f'`{name}`' for name in unproven)}",
-        hint="the lock says so; run with `-v` to see why, or set `first-run` for it",
-    )
-
-
-def _changes(before: Lockfile, after: Lockfile) -> Iterator[tuple[str] | tuple[str, str]]:
-    for model in after.models:
-        old = before.model(model.name)
-        if old == model:
-            continue
-        mark = "+" if old is None else "~"
-        size = human_bytes(model.snapshot.size_bytes)
-        yield (f"{mark} {model.name}  {model.repo} @ {model.commit[:12]}  {size}",)
-        for artifact in model.artifacts:
-            files = plural(len(artifact.files), "file")
-            when = f", asked for at {artifact.when}" if artifact.when else ""
-            yield f"    brings {artifact.repo} @ {artifact.commit[:12]} ({files}{when})", "dim"
-        for proof in model.proofs:
-            yield f"    {proof.first_run}: {proof.offline} offline, sandbox {proof.sandbox}", "dim"
-    for model in before.models:
-        if after.model(model.name) is None:
-            yield (f"- {model.name}",)
-
-
-def _model_data(model: LockedModel) -> dict[str, Json]:
-    return {
-        "name": model.name,
-        "repo": model.repo,
-        "commit": model.commit,
-        "size_bytes": model.snapshot.size_bytes,
-        "license": model.snapshot.license,
-        "artifacts": [
-            {
-                "repo": artifact.repo,
-                "revision": artifact.revision,
-                "commit": artifact.commit,
-                "files": len(artifact.files),
-            }
-            for artifact in model.artifacts
-        ],
-        "proofs": [
-            {
-                "environment": p.environment,
-                "first_run": p.first_run,
-                "sandbox": p.sandbox,
-                "offline": p.offline,
-            }
-            for p in model.proofs
-        ],
-    }

@@ -119,7 +119,7 @@ def _paths_of_others(lockfile: Lockfile, chosen: Iterable[LockedModel], ports: P
 def _refuse_changes(plan: Plan) -> None:
     if plan.changed:
         raise DriftError(
-            f"the workspace differs from the lock in {plural(len(plan.changed), 'path')}; nothing was changed",
+            f"the workspace differs from the lock in {plural(len(plan.changed), 'path')}; nothing was done",
             details=tuple(_change(change) for change in plan.changed),
             hint="run `mlxk sync --repair` to move them to quarantine and restore what was locked",
         )

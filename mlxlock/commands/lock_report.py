@@ -1,0 +1,110 @@
+"""What `mlxk lock` answers: staleness for `--check`, and what a lock changed. Pure."""
+
+from collections.abc import Iterator
+
+from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
+from mlxlock.planning.freshness import Reason, staleness
+from mlxlock.planning.relock import unproven_runs
+from mlxlock.spec.lockfile import LockedModel, Lockfile
+from mlxlock.spec.manifest import Manifest
+
+
+def check_report(manifest: Manifest, locked: Lockfile | None) -> Report:
+    """Whether the lock answers the manifest, and if not, in what."""
+    reasons = staleness(manifest, locked or Lockfile())
+    if locked is not None and not reasons:
+        return Report(
+            command="lock", data={"stale": False, "reasons": []}, lines=(Line("up to date", "good"),)
+        )
+    return Report(
+        command="lock",
+        data={"stale": True, "reasons": [_reason(reason) for reason in reasons]},
+        lines=tuple(Line(str(reason)) for reason in reasons),
+        exit_code=1,
+        error_code="lock-stale" if locked is not None else "lock-missing",
+        message="`models.lock` is stale" if locked is not None else "there is no `models.lock` yet",
+        hint="run `mlxk lock`",
+    )
+
+
+def _reason(reason: Reason) -> dict[str, str | None]:
+    return {
+        "model": reason.model,
+        "kind": reason.kind,
+        "key": reason.key or None,
+        "locked": reason.locked,
+        "asked": reason.asked,
+        "text": str(reason),
+    }
+
+
+def lock_report(before: Lockfile, after: Lockfile, *, changed: bool, capture: bool, dry_run: bool) -> Report:
+    """What a lock changed, and which first runs are not proven."""
+    lines = [Line(*line) for line in _changes(before, after)]
+    unproven = [model.name for model in after.models if any(unproven_runs(model))]
+    verb = "Would write" if dry_run else "Wrote"
+    lines.append(Line(f"{verb} models.lock" if changed else "models.lock is up to date", "good"))
+    data: dict[str, Json] = {
+        "changed": changed,
+        "dry_run": dry_run,
+        "models": [_model_data(model) for model in after.models],
+        "unproven": list(unproven),
+    }
+    if not unproven or not capture or dry_run:
+        return Report(command="lock", data=data, lines=tuple(lines))
+    return Report(
+        command="lock",
+        data=data,
+        lines=tuple(lines),
+        exit_code=1,
+        error_code="proof-failed",
+        message=f"not proven offline: {', '.join(f'`{name}`' for name in unproven)}",
+        hint="the lock says so; run with `-v` to see why, or set `first-run` for it",
+    )
+
+
+def _changes(before: Lockfile, after: Lockfile) -> Iterator[tuple[str] | tuple[str, str]]:
+    for model in after.models:
+        old = before.model(model.name)
+        if old == model:
+            continue
+        mark = "+" if old is None else "~"
+        size = human_bytes(model.snapshot.size_bytes)
+        yield (f"{mark} {model.name}  {model.repo} @ {model.commit[:12]}  {size}",)
+        for artifact in model.artifacts:
+            files = plural(len(artifact.files), "file")
+            when = f", asked for at {artifact.when}" if artifact.when else ""
+            yield f"    brings {artifact.repo} @ {artifact.commit[:12]} ({files}{when})", "dim"
+        for proof in model.proofs:
+            yield f"    {proof.first_run}: {proof.offline} offline, sandbox {proof.sandbox}", "dim"
+    for model in before.models:
+        if after.model(model.name) is None:
+            yield (f"- {model.name}",)
+
+
+def _model_data(model: LockedModel) -> dict[str, Json]:
+    return {
+        "name": model.name,
+        "repo": model.repo,
+        "commit": model.commit,
+        "size_bytes": model.snapshot.size_bytes,
+        "license": model.snapshot.license,
+        "artifacts": [
+            {
+                "repo": artifact.repo,
+                "revision": artifact.revision,
+                "commit": artifact.commit,
+                "files": len(artifact.files),
+            }
+            for artifact in model.artifacts
+        ],
+        "proofs": [
+            {
+                "environment": p.environment,
+                "first_run": p.first_run,
+                "sandbox": p.sandbox,
+                "offline": p.offline,
+            }
+            for p in model.proofs
+        ],
+    }
