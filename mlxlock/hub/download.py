@@ -167,6 +167,8 @@ class Download:
         return refusal(subject, answer.status, answer.headers)
 
     def _pour(self, answer: Answer) -> None:
+        # After the answer counts as live: whoever stops us now has seen it, or we see the stop.
+        self._stop_here()
         try:
             for chunk in answer.chunks():
                 self._take(chunk)

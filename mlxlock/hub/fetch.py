@@ -153,21 +153,22 @@ class _Crew:
     stop: threading.Event
     interrupt: Callable[[], None]
     done: int = 0
+    working: int = 0
     problem: BaseException | None = None
+    over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, jobs: int) -> None:
-        """Work, and raise the first problem once all have stopped."""
+        """Work until the queue is empty or something fails, and raise what failed first."""
         total = len(self.queue)
         threads = [threading.Thread(target=self._loop, name=f"fetch-{n}", daemon=True) for n in range(jobs)]
+        self.working = jobs
         try:
             for thread in threads:
                 thread.start()
-            for thread in threads:
-                thread.join()
-        except BaseException:
+            self.over.wait()
+        finally:
             self._end(threads)
-            raise
         if isinstance(self.problem, MlxlockError):
             note = f"{self.done} of {total} files were fetched; what has arrived is kept"
             self.problem.details = (*self.problem.details, note)
@@ -175,27 +176,32 @@ class _Crew:
             raise self.problem
 
     def _loop(self) -> None:
+        problem: BaseException | None = None
         try:
-            while not self.stop.is_set():
-                self.work(self.queue.popleft())
-                with self.lock:
-                    self.done += 1
+            self._empty_queue()
         except (IndexError, StoppedError):
-            return
-        except BaseException as problem:  # noqa: BLE001 - raised again by `run`
-            self._fail(problem)
-
-    def _fail(self, problem: BaseException) -> None:
+            pass
+        except BaseException as caught:  # noqa: BLE001 - raised again by `run`
+            problem = caught
         with self.lock:
             self.problem = self.problem or problem
-        self.stop.set()
-        self.interrupt()
+            self.working -= 1
+            if problem is not None or self.working == 0:
+                self.over.set()
+
+    def _empty_queue(self) -> None:
+        while not self.stop.is_set():
+            self.work(self.queue.popleft())
+            with self.lock:
+                self.done += 1
 
     def _end(self, threads: Sequence[threading.Thread]) -> None:
+        """Stop whoever still works, and do not wait long for one that hears nothing."""
         self.stop.set()
         self.interrupt()
         for thread in threads:
-            thread.join(_FAREWELL_S / len(threads))
+            if thread.ident is not None:
+                thread.join(_FAREWELL_S / len(threads))
 
 
 def _one_at_a_time(on_event: OnEvent) -> OnEvent:

@@ -128,6 +128,7 @@ class Transport:
         self._jobs = jobs
         self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
         self._proxies = getproxies()
+        self._routes: dict[tuple[str, str], str | None] = {}
         self._pools: dict[str | None, urllib3.PoolManager] = {}
         self._lock = threading.Lock()
 
@@ -191,17 +192,21 @@ class Transport:
         answer.body.close()
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        proxy = self._proxy(url)
+        parts = urlsplit(url)
+        server = parts.scheme, parts.netloc
         with self._lock:
+            if server not in self._routes:
+                # Kept, because looking through the environment takes as long as sending a request.
+                self._routes[server] = self._proxy(*server)
+            proxy = self._routes[server]
             if proxy not in self._pools:
                 self._pools[proxy] = self._new_pool(proxy)
             return self._pools[proxy]
 
-    def _proxy(self, url: str) -> str | None:
-        parts = urlsplit(url)
-        if proxy_bypass(parts.netloc.rpartition("@")[2]):
+    def _proxy(self, scheme: str, netloc: str) -> str | None:
+        if proxy_bypass(netloc.rpartition("@")[2]):
             return None
-        proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
+        proxy = self._proxies.get(scheme) or self._proxies.get("all")
         return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
     def _new_pool(self, proxy: str | None) -> urllib3.PoolManager:

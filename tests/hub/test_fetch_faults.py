@@ -342,17 +342,21 @@ def test_nobody_listening_is_unreachable(loopback_hub: LoopbackHub, store: Direc
 # --- together -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("hang", "limit_s"), [(Hang(at=9), 1.8), (Hang(at=None), 3.5)], ids=["in-the-body", "before-the-answer"]
+)
 def test_the_first_error_ends_the_others_soon_and_keeps_what_came(
-    loopback_hub: LoopbackHub, store: DirectoryStore
+    loopback_hub: LoopbackHub, store: DirectoryStore, hang: Hang, limit_s: float
 ) -> None:
     files = offered(loopback_hub, "a.bin", "b.bin", "c.bin", "d.bin", "z.bin")
-    for path in ("a.bin", "b.bin"):
-        loopback_hub.fault(path, Slow(bytes_per_s=CHUNK_BYTES), server="cdn")
-    loopback_hub.fault("c.bin", Corrupt(), server="cdn")
+    loopback_hub.fault("a.bin", Hang(at=CHUNK_BYTES + 9), server="cdn")
+    loopback_hub.fault("b.bin", hang, server="cdn")
+    loopback_hub.fault("c.bin", Corrupt(), Slow(delay_s=0.3), server="cdn")
+    fetcher = Fetcher(Endpoint(url=loopback_hub.endpoint), jobs=3, wait=Pauses(), read_s=4)
     started = time.monotonic()
     with pytest.raises(MismatchError) as caught:
-        source_for(loopback_hub, jobs=3).fetch(files, store)
-    assert time.monotonic() - started < 2.5, "a and b alone would take three seconds"
+        fetcher.fetch(files, store)
+    assert time.monotonic() - started < limit_s, "nobody waits until a and b are given up"
     assert caught.value.details[-1].startswith("0 of 5 files were fetched")
     assert not any("z.bin" in request.path for request in loopback_hub.requests)
     loopback_hub.clear_faults()
