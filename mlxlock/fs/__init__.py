@@ -17,7 +17,7 @@ from mlxlock.fs.hashing import (
     open_regular,
     read_chunks,
 )
-from mlxlock.fs.locks import locked
+from mlxlock.fs.locks import locked, locked_file
 from mlxlock.fs.refusals import disk_errors, free_bytes, same_filesystem
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "hardlink",
     "hash_file",
     "locked",
+    "locked_file",
     "open_regular",
     "read_chunks",
     "same_filesystem",

@@ -12,17 +12,48 @@ from mlxlock.fs.refusals import disk_errors
 
 
 def _nobody() -> None:
-    """What `locked` tells when nobody listens."""
+    """What is told that somebody waits, when nobody listens."""
+
+
+def _wait_hint() -> str:
+    return "wait for it to end, or stop it"
+
+
+@contextmanager
+def locked_file(
+    path: Path,
+    *,
+    timeout_s: float,
+    on_wait: Callable[[], None] = _nobody,
+    hint: Callable[[], str] = _wait_hint,
+) -> Iterator[int]:
+    """Hold a file alone while working on it; made when missing. Yields a descriptor to read and write it.
+
+    The holder may remove or rename the file: who waited for it notices and takes the new one.
+
+    Args:
+        path: The file, no symlink.
+        timeout_s: How long to wait for another holder.
+        on_wait: Called once when waiting begins.
+        hint: Says what to do about another holder.
+
+    Raises:
+        BusyError: Another process did not let go in time.
+        DiskError: The file cannot be made.
+    """
+    fd = _acquire(path, time.monotonic() + timeout_s, on_wait, hint)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 @contextmanager
 def locked(path: Path, *, timeout_s: float, on_wait: Callable[[], None] = _nobody) -> Iterator[None]:
     """Hold a lock file alone, against other processes and other threads; a killed holder lets go.
 
-    The file may be removed by who holds the lock: who waited for it notices and takes the new one.
-
     Args:
-        path: The lock file; made when missing.
+        path: The lock file; made when missing, and never removed.
         timeout_s: How long to wait for another holder.
         on_wait: Called once when waiting begins.
 
@@ -30,20 +61,18 @@ def locked(path: Path, *, timeout_s: float, on_wait: Callable[[], None] = _nobod
         BusyError: Another process did not let go in time.
         DiskError: The lock file cannot be made.
     """
-    fd = _acquire(path, time.monotonic() + timeout_s, on_wait)
-    try:
+    with locked_file(path, timeout_s=timeout_s, on_wait=on_wait, hint=lambda: _holder_hint(path)) as fd:
+        _sign(fd)
         yield
-    finally:
-        os.close(fd)
 
 
-def _acquire(path: Path, deadline: float, on_wait: Callable[[], None]) -> int:
+def _acquire(path: Path, deadline: float, on_wait: Callable[[], None], hint: Callable[[], str]) -> int:
     waited_s = 0.0
     while (fd := _try_lock(path)) is None:
         if not waited_s:
             on_wait()
         if time.monotonic() >= deadline:
-            raise BusyError(f"another process holds `{path}`", hint=_holder_hint(path))
+            raise BusyError(f"another process holds `{path}`", hint=hint())
         waited_s = min(0.25, waited_s * 2 or 0.005)
         time.sleep(waited_s)
     return fd
@@ -58,8 +87,6 @@ def _try_lock(path: Path) -> int | None:
         finally:
             if not held:
                 os.close(fd)
-    if held:
-        _sign(fd)
     return fd if held else None
 
 
@@ -89,4 +116,4 @@ def _holder_hint(path: Path) -> str:
         pid = path.read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         pid = ""
-    return f"wait for process {pid} to end, or stop it" if pid.isdigit() else "wait for it to end, or stop it"
+    return f"wait for process {pid} to end, or stop it" if pid.isdigit() else _wait_hint()

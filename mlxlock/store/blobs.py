@@ -9,11 +9,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from mlxlock.fs import locked
+from mlxlock.fs import locked_file
 from mlxlock.ports import Blob, OnEvent, ignore
 from mlxlock.spec.resolution import FileEntry, RemoteFile
 from mlxlock.store.adopt import Adoption, AdoptMode
-from mlxlock.store.deposit import FileDeposit, partial_key, remove_lock
+from mlxlock.store.deposit import FileDeposit, partial_key
 from mlxlock.store.gc import GRACE_S, Pruned, prune, register
 from mlxlock.store.shelves import Shelves
 
@@ -59,8 +59,7 @@ class DirectoryStore:
         there = None if name is None else self._shelves.checked(name, with_git=file.git is not None)
         if there is None:
             return None
-        blob, record = there
-        return blob if record.agrees(file) else None
+        return self._shelves.to_blob(there) if there.agrees(file) else None
 
     @contextmanager
     def deposit(self, file: FileEntry) -> Iterator[FileDeposit]:
@@ -73,14 +72,12 @@ class DirectoryStore:
             BusyError: Another process does not let go.
         """
         self._prepare()
-        key = partial_key(file)
-        with locked(self._shelves.lock(key), timeout_s=self._wait_s):
-            try:
-                with closing(FileDeposit(self._shelves, file)) as deposit:
-                    deposit.resume(self.find(file))
-                    yield deposit
-            finally:
-                remove_lock(self._shelves, key)
+        partial = self._shelves.partial(partial_key(file))
+        with (
+            locked_file(partial, timeout_s=self._wait_s) as fd,
+            closing(FileDeposit(self._shelves, file, fd, self.find(file))) as deposit,
+        ):
+            yield deposit
 
     def _prepare(self) -> None:
         if not self._prepared:

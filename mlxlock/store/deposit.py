@@ -1,19 +1,18 @@
 """One blob on its way into the store: hashed as it comes, compared before it gets a name.
 
-Owns the files in `partial/`. Appends to its own and never changes another: what it finds there may be a hard
-link to somebody else's file.
+Owns the files in `partial/`. Each is its own lock: a lock file beside it would be made and removed for every
+blob, and after so many removals ext4 makes files several times slower for a while.
 """
 
-import errno
 import os
 import stat
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mlxlock.errors import MismatchError
-from mlxlock.fs import Algorithm, Digests, Hasher, disk_errors, read_chunks, write_all
+from mlxlock.errors import MismatchError, StoreError
+from mlxlock.fs import ALGORITHMS, Algorithm, Digests, Hasher, disk_errors, read_chunks, write_all
 from mlxlock.ports import Blob
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.store.shelves import Shelves
@@ -21,8 +20,6 @@ from mlxlock.store.shelves import Shelves
 # A blob that a power cut takes back has another stat than its record and is hashed again, so that only what
 # is dear to fetch again is worth waiting for the disk. Git weighs its loose objects the same way.
 _SYNC_BYTES: Final = 8 << 20
-_OPEN: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW: Final = _OPEN | os.O_CREAT | os.O_EXCL
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -39,27 +36,43 @@ def _ignore(_count: int) -> None:
     """What is told how many bytes were hashed, when nobody listens."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """A file that was brought whole, in `tmp`: perhaps one that others can write."""
+
+    path: Path
+    fd: int
+    mtime_ns: int
+
+
 class FileDeposit:
-    """A `Deposit` in a `DirectoryStore`. Whoever makes one holds the lock of its key, and closes it.
+    """A `Deposit` in a `DirectoryStore`, as long as the lock of its partial file is held.
 
     Args:
         shelves: The store.
         file: Whose bytes they are.
+        fd: The locked partial file, for reading and writing; closed by who locked it.
+        existing: The blob, when the store has it: then all bytes are there already.
+
+    Raises:
+        DiskError: The disk refuses.
+        StoreError: The partial file is not ours alone.
     """
 
-    def __init__(self, shelves: Shelves, file: FileEntry) -> None:
+    def __init__(self, shelves: Shelves, file: FileEntry, fd: int, existing: Blob | None) -> None:
         self._shelves = shelves
         self._file = file
-        self._existing: Blob | None = None
         self._path = shelves.partial(partial_key(file))
-        self._fd: int | None = None
+        self._fd: int | None = fd
+        self._existing = existing
+        self._taken: _Taken | None = None
         self._hasher = self._new_hasher()
-        self._hashed_mtime_ns: int | None = None
+        self._refuse_foreign(fd)
+        if existing is None:
+            self._resume(fd)
 
     def _new_hasher(self) -> Hasher:
-        algorithms: tuple[Algorithm, ...] = (
-            ("blake3", "sha256", "git") if self._file.git else ("blake3", "sha256")
-        )
+        algorithms: tuple[Algorithm, ...] = ALGORITHMS if self._file.git else ("blake3", "sha256")
         return Hasher(self._file.size_bytes, algorithms)
 
     @property
@@ -69,76 +82,47 @@ class FileDeposit:
 
     # --- the file
 
-    def resume(self, existing: Blob | None) -> None:
-        """Begin with what is there.
-
-        Args:
-            existing: The blob, when the store has it: then all bytes are there already.
-
-        Raises:
-            DiskError: The disk refuses.
-        """
-        self._existing = existing
-        if existing is None:
-            self._resume_partial()
-
-    def _resume_partial(self) -> None:
-        with disk_errors(self._path, doing="read"):
-            self._fd = self._open_partial()
-        if self._fd is None:
-            self.restart()
-            return
-        self._hash_what_is_there(self._fd, _ignore)
-        complete = self._hasher.count == self._file.size_bytes
-        if complete and _differences(self._file, self._hasher.digests()):
-            self.restart()
-
-    def _open_partial(self) -> int | None:
-        """What an earlier run left, if it is ours alone and not too long."""
-        try:
-            fd = os.open(self._path, _OPEN)
-        except OSError as error:
-            if error.errno in {errno.ENOENT, errno.ELOOP}:
-                return None
-            raise
+    def _refuse_foreign(self, fd: int) -> None:
         found = os.fstat(fd)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_size <= self._file.size_bytes:
-            return fd
-        os.close(fd)
-        return None
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise StoreError(f"`{self._path}` is not a file of this store alone", hint="remove it")
+
+    def _resume(self, fd: int) -> None:
+        too_long = os.fstat(fd).st_size > self._file.size_bytes
+        if not too_long:
+            self._hash_what_is_there(fd, _ignore)
+        complete = self._hasher.count == self._file.size_bytes
+        if too_long or (complete and _differences(self._file, self._hasher.digests())):
+            self.restart()
 
     def _hash_what_is_there(self, fd: int, on_bytes: Callable[[int], None]) -> None:
+        self._hasher = self._new_hasher()
         with disk_errors(self._path, doing="read"):
-            self._hashed_mtime_ns = os.fstat(fd).st_mtime_ns
-            self._hasher = self._new_hasher()
             for chunk in read_chunks(fd):
                 self._hasher.update(chunk)
                 on_bytes(len(chunk))
 
     def restart(self) -> None:
         """Forget what is there and begin at zero."""
-        self._discard()
+        fd = self._descriptor()
+        self._drop_taken()
         self._existing = None
         self._hasher = self._new_hasher()
-        with disk_errors(self._path, doing="make"):
-            self._fd = os.open(self._path, _NEW, 0o600)
+        with disk_errors(self._path):
+            os.ftruncate(fd, 0)
 
-    def _discard(self) -> None:
-        self._close_descriptor()
-        with disk_errors(self._path, doing="remove"):
-            self._path.unlink(missing_ok=True)
-
-    def _close_descriptor(self) -> None:
-        self._hashed_mtime_ns = None
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+    def _drop_taken(self) -> None:
+        if self._taken is not None:
+            os.close(self._taken.fd)
+            self._taken.path.unlink(missing_ok=True)
+            self._taken = None
 
     def close(self) -> None:
         """Leave: the bytes stay for the next deposit, if there are any."""
-        self._close_descriptor()
-        if self.offset == 0:
-            self._discard()
+        self._drop_taken()
+        if self._fd is not None and os.fstat(self._fd).st_size == 0:
+            self._path.unlink(missing_ok=True)
+        self._fd = None
 
     def _descriptor(self) -> int:
         if self._fd is None:
@@ -156,14 +140,13 @@ class FileDeposit:
         """
         if not chunk:
             return
-        if self.offset + len(chunk) > self._file.size_bytes:
-            self._discard()
-            raise self._mismatch((f"expected: {self._file.size_bytes} bytes", "actual: more"))
         fd = self._descriptor()
+        if self.offset + len(chunk) > self._file.size_bytes:
+            self.restart()
+            raise self._mismatch((f"expected: {self._file.size_bytes} bytes", "actual: more"))
         with disk_errors(self._path):
             os.lseek(fd, self._hasher.count, os.SEEK_SET)  # over what a refused write left behind
             write_all(fd, chunk)
-        self._hashed_mtime_ns = None
         self._hasher.update(chunk)
 
     def take(self, place: Callable[[Path], bool], on_bytes: Callable[[int], None] = _ignore) -> bool:
@@ -179,18 +162,18 @@ class FileDeposit:
         Raises:
             DiskError: The disk refuses.
         """
-        temporary = self._shelves.temporary()
+        path = self._shelves.temporary()
         try:
-            if not place(temporary):
+            if not place(path):
                 return False
-            self._close_descriptor()
-            with disk_errors(self._path):
-                temporary.replace(self._path)
-                self._fd = os.open(self._path, _READ)
-        finally:
-            temporary.unlink(missing_ok=True)
-        self._existing = None
-        self._hash_what_is_there(self._fd, on_bytes)
+            with disk_errors(path):
+                fd = os.open(path, _READ)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        self.restart()
+        self._taken = _Taken(path=path, fd=fd, mtime_ns=os.fstat(fd).st_mtime_ns)
+        self._hash_what_is_there(fd, on_bytes)
         return True
 
     # --- the end
@@ -202,23 +185,26 @@ class FileDeposit:
             MismatchError: Something differs; the bytes are gone, so that the next try starts clean.
             DiskError: The disk refuses; the bytes stay.
         """
+        fd = self._descriptor()
         if self._existing:
             return self._existing
-        fd = self._descriptor()
-        differences = _differences(self._file, self._hasher.digests()) or self._changed_meanwhile(fd)
+        differences = _differences(self._file, self._hasher.digests()) or self._changed_meanwhile()
         if differences:
-            self._discard()
+            self.restart()
             raise self._mismatch(differences)
-        with disk_errors(self._path):
-            found = _seal(fd)
-        blob = self._shelves.shelve(self._path, self._hasher.digests(), found)
-        self._close_descriptor()
+        source = self._taken or _Taken(path=self._path, fd=fd, mtime_ns=0)
+        with disk_errors(source.path):
+            found = _seal(source.fd)
+        blob = self._shelves.shelve(source.path, self._hasher.digests(), found)
+        if self._taken is None:
+            self._fd = None  # it is the blob's now: nobody may write it any more
         return blob
 
-    def _changed_meanwhile(self, fd: int) -> tuple[str, ...]:
-        """A file that was taken by link may be written by its other owner, after it was hashed too."""
-        now_ns = os.fstat(fd).st_mtime_ns
-        return () if self._hashed_mtime_ns in {None, now_ns} else ("it was written while it was hashed",)
+    def _changed_meanwhile(self) -> tuple[str, ...]:
+        """A file that was taken by link may be written by its other owner, also after it was hashed."""
+        if self._taken is None or os.fstat(self._taken.fd).st_mtime_ns == self._taken.mtime_ns:
+            return ()
+        return ("it was written while it was hashed",)
 
     def _mismatch(self, details: tuple[str, ...]) -> MismatchError:
         return MismatchError(
@@ -252,9 +238,3 @@ def _differences(file: FileEntry, digests: Digests) -> tuple[str, ...]:
         if expected is not None and expected != actual:
             lines += [f"expected: {name}:{expected}", f"actual: {name}:{actual}"]
     return tuple(lines)
-
-
-def remove_lock(shelves: Shelves, key: str) -> None:
-    """Remove a lock file, by who holds it."""
-    with suppress(OSError):  # it may stay: the next holder takes it as it is
-        shelves.lock(key).unlink()

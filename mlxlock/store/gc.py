@@ -16,9 +16,9 @@ from typing import Final
 from blake3 import blake3
 
 from mlxlock.errors import BusyError
-from mlxlock.fs import disk_errors, locked, write_atomic
+from mlxlock.fs import disk_errors, locked_file, write_atomic
 from mlxlock.spec.digest import Blake3
-from mlxlock.store.shelves import Record, Shelves
+from mlxlock.store.shelves import Record, Shelves, parse_record
 
 GRACE_S: Final = 24 * 3600.0
 """How long a blob may be without a lockfile that names it: a `lock` may be at work."""
@@ -114,9 +114,9 @@ def _named(shelves: Shelves) -> tuple[frozenset[str], dict[Path, Path]]:
 def _blobs(shelves: Shelves) -> Iterator[tuple[Blake3, Record]]:
     """Each blob that is still what its name says; the others go to quarantine on the way."""
     for path in _files(shelves.root / "blobs"):
-        there = shelves.checked(Blake3(path.name))
-        if there is not None:
-            yield Blake3(path.name), there[1]
+        record = shelves.checked(Blake3(path.name))
+        if record is not None:
+            yield record.blake3, record
 
 
 def _is_named(name: Blake3, record: Record, named: frozenset[str]) -> bool:
@@ -125,9 +125,9 @@ def _is_named(name: Blake3, record: Record, named: frozenset[str]) -> bool:
 
 def _remove(shelves: Shelves, name: Blake3, record: Record) -> None:
     """The blob first: what would be left of a kill then means nothing."""
-    others = [shelves.record(name), shelves.index(record.sha256)]
+    others = [shelves.record(name), shelves.record(record.sha256)]
     if record.git is not None:
-        others.append(shelves.index(record.git))
+        others.append(shelves.record(record.git))
     for path in (shelves.blob(name), *others):
         path.unlink(missing_ok=True)
 
@@ -140,18 +140,14 @@ def _leftovers(shelves: Shelves, before: float) -> Iterator[Path]:
         old += [path for path in _files(shelves.root / folder) if not _leads_somewhere(shelves, path)]
     yield from (path for path in old if _mtime(path) <= before)
     for path in _children(shelves.root / "partial"):
-        key = path.name.removesuffix(".lock")
         if _mtime(path) <= before:
-            with suppress(BusyError), locked(shelves.lock(key), timeout_s=0):
+            with suppress(BusyError), locked_file(path, timeout_s=0):
                 yield path
-                shelves.lock(key).unlink(missing_ok=True)
 
 
-def _leads_somewhere(shelves: Shelves, index: Path) -> bool:
-    try:
-        return shelves.blob(Blake3(index.read_text(encoding="ascii").strip())).exists()
-    except ValueError:
-        return False
+def _leads_somewhere(shelves: Shelves, path: Path) -> bool:
+    record = parse_record(path.read_text(encoding="ascii", errors="replace"))
+    return record is not None and shelves.blob(record.blake3).exists()
 
 
 def _sweep(path: Path, *, dry_run: bool) -> int:

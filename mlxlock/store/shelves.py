@@ -1,31 +1,31 @@
 """Where things stand in a store, and what the store remembers of each blob.
 
-Owns the directory's shape, the records and the step that gives bytes a name. Everything appears by rename, a
-blob last of all, so that a kill at any moment leaves nothing that looks complete and is not::
+Owns the directory's shape, the records and the step that gives bytes a name. Everything appears by rename or
+link, a blob last of all, so that a kill at any moment leaves nothing that looks complete and is not::
 
     blobs/<2 hex>/<blake3>     the bytes, 0444
-    records/<2 hex>/<blake3>   sha256, size, mtime_ns, inode [, git], as they were when the bytes were hashed
-    sha256/<2 hex>/<sha256>    the blake3
-    git/<2 hex>/<git id>       the blake3
-    partial/<key>[.lock]       interrupted downloads
+    records/<2 hex>/<blake3>   blake3 sha256 size mtime_ns inode [git], as they were when it was hashed
+    sha256/<2 hex>/<sha256>    a record too: its first word is the blob's name
+    git/<2 hex>/<git id>       likewise
+    partial/<key>              interrupted downloads; whoever writes one holds its lock
     quarantine/<blake3>        blobs that were changed after they got their name
     projects/<id>              paths of lockfiles that use this store
     tmp/                       what is not yet one of these
 
 A blob whose stat is not its record's is hashed again before anybody gets it. ctime is no part of a record:
-linking a blob into a workspace changes it.
+linking a blob into a workspace changes it. The three records of a blob are links to one file: ext4 takes 20
+times as long to make a file as to link one.
 """
 
 import os
 import secrets
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from mlxlock.errors import StoreError
-from mlxlock.fs import Digests, disk_errors, hash_file, open_regular, write_all, write_atomic
+from mlxlock.fs import Digests, disk_errors, hardlink, hash_file, open_regular, write_all, write_atomic
 from mlxlock.planning.layout import CACHEDIR_TAG
 from mlxlock.ports import Blob
 from mlxlock.spec.digest import Blake3, GitOid, Sha256
@@ -38,6 +38,7 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 class Record:
     """What a blob's bytes are, and the stat they had when they were hashed."""
 
+    blake3: Blake3
     sha256: Sha256
     size_bytes: int
     mtime_ns: int
@@ -46,11 +47,8 @@ class Record:
 
     def describes(self, found: os.stat_result) -> bool:
         """Whether a file with this stat still has the bytes that were hashed."""
-        return (self.size_bytes, self.mtime_ns, self.inode) == (
-            found.st_size,
-            found.st_mtime_ns,
-            found.st_ino,
-        )
+        seen = (self.size_bytes, self.mtime_ns, self.inode)
+        return seen == (found.st_size, found.st_mtime_ns, found.st_ino)
 
     def agrees(self, file: FileEntry) -> bool:
         """Whether nothing that is known of `file` contradicts this."""
@@ -63,11 +61,13 @@ def record_of(digests: Digests, found: os.stat_result) -> Record:
     """The record of bytes that were just hashed.
 
     Args:
-        digests: With `sha256`.
+        digests: With `blake3` and `sha256`.
         found: The stat of the descriptor through which they were hashed.
     """
-    assert digests.sha256 is not None  # noqa: S101 - every caller asks for it
+    assert digests.blake3 is not None  # noqa: S101 - every caller asks for both
+    assert digests.sha256 is not None  # noqa: S101 - every caller asks for both
     return Record(
+        blake3=digests.blake3,
         sha256=digests.sha256,
         size_bytes=digests.size_bytes,
         mtime_ns=found.st_mtime_ns,
@@ -77,16 +77,17 @@ def record_of(digests: Digests, found: os.stat_result) -> Record:
 
 
 def format_record(record: Record) -> str:
-    """One line: `sha256 size mtime_ns inode [git]`."""
-    values = (record.sha256, record.size_bytes, record.mtime_ns, record.inode, record.git)
-    return " ".join(str(value) for value in values if value is not None) + "\n"
+    """One line: `blake3 sha256 size mtime_ns inode [git]`."""
+    stat = (record.size_bytes, record.mtime_ns, record.inode)
+    return " ".join(map(str, (record.blake3, record.sha256, *stat, record.git or ""))).rstrip() + "\n"
 
 
 def parse_record(text: str) -> Record | None:
     """A record, or None for a text that is none: its blob is hashed again then."""
     try:
-        sha256, size, mtime_ns, inode, *git = text.split()
+        blake3, sha256, size, mtime_ns, inode, *git = text.split()
         return Record(
+            blake3=Blake3(blake3),
             sha256=Sha256(sha256),
             size_bytes=int(size),
             mtime_ns=int(mtime_ns),
@@ -105,28 +106,20 @@ class Shelves:
 
     def blob(self, name: Blake3) -> Path:
         """Where a blob is."""
-        return self.root / "blobs" / name[:2] / name
+        return self.root / f"blobs/{name[:2]}/{name}"
 
-    def record(self, name: Blake3) -> Path:
-        """Where its record is."""
-        return self.root / "records" / name[:2] / name
-
-    def index(self, digest: Sha256 | GitOid) -> Path:
-        """Where the name of the blob with another hash is written."""
-        folder = "sha256" if isinstance(digest, Sha256) else "git"
-        return self.root / folder / digest[:2] / digest
+    def record(self, digest: Blake3 | Sha256 | GitOid) -> Path:
+        """Where the record of the blob with this hash is."""
+        folder = {Blake3: "records", Sha256: "sha256", GitOid: "git"}[type(digest)]
+        return self.root / f"{folder}/{digest[:2]}/{digest}"
 
     def partial(self, key: str) -> Path:
         """Where the first bytes of a download are."""
-        return self.root / "partial" / key
-
-    def lock(self, key: str) -> Path:
-        """What is locked while somebody writes them."""
-        return self.root / "partial" / f"{key}.lock"
+        return self.root / f"partial/{key}"
 
     def temporary(self) -> Path:
         """A path that nobody else uses."""
-        return self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(8)}"
+        return self.root / f"tmp/{os.getpid()}-{secrets.token_hex(8)}"
 
     def prepare(self) -> None:
         """Make the store's directory, for its user alone, where it is missing.
@@ -151,13 +144,11 @@ class Shelves:
         digest = file.sha256 or file.git
         if digest is None:
             raise ValueError(f"no hash is known for {file.path!r}")
-        try:
-            return Blake3(_read(self.index(digest)).strip())
-        except ValueError:
-            return None
+        record = parse_record(_read(self.record(digest)))
+        return None if record is None else record.blake3
 
-    def checked(self, name: Blake3, *, with_git: bool = False) -> tuple[Blob, Record] | None:
-        """A blob with its record, hashed again unless nothing happened to it since it was.
+    def checked(self, name: Blake3, *, with_git: bool = False) -> Record | None:
+        """The record of a blob that is there, hashed again unless nothing happened to it since it was.
 
         A blob with other bytes than its name says goes to quarantine.
 
@@ -169,63 +160,78 @@ class Shelves:
             DiskError: The disk refuses.
             StoreError: Something else than a file has the blob's name.
         """
-        path = self.blob(name)
-        found = _lstat(path)
+        found = _lstat(self.blob(name))
         if found is None:
             return None
         record = parse_record(_read(self.record(name)))
-        if record is None or not record.describes(found) or (with_git and record.git is None):
-            record = self._hash_again(name)
-        return None if record is None else (_blob(path, name, record), record)
+        if record is None or record.blake3 != name or not record.describes(found):
+            return self._hash_again(name)
+        return self._hash_again(name) if with_git and record.git is None else record
 
     def _hash_again(self, name: Blake3) -> Record | None:
         path = self.blob(name)
         with disk_errors(path, doing="read"):
             if not path.is_file() or path.is_symlink():
-                raise StoreError(
-                    f"`{path}` is not a file", hint="remove it; `mlxk sync` brings the blob back"
-                )
+                hint = "remove it; `mlxk sync` brings the blob back"
+                raise StoreError(f"`{path}` is not a file", hint=hint)
             with open_regular(path) as fd:
-                digests, found = hash_file(fd), os.fstat(fd)
-        if digests.blake3 != name:
+                record = record_of(hash_file(fd), os.fstat(fd))
+        if record.blake3 != name:
             self._quarantine(name)
             return None
-        record = record_of(digests, found)
-        self.remember(name, record)
+        self.remember(record)
         return record
 
     def _quarantine(self, name: Blake3) -> None:
-        with disk_errors(self.root / "quarantine"), suppress(FileNotFoundError):  # another process was faster
-            (self.root / "quarantine").mkdir(exist_ok=True)
-            self.blob(name).replace(self.root / "quarantine" / name)
+        folder = self.root / "quarantine"
+        with disk_errors(folder), suppress(FileNotFoundError):  # another process was faster
+            folder.mkdir(exist_ok=True)
+            self.blob(name).replace(folder / name)
+
+    def to_blob(self, record: Record) -> Blob:
+        """The blob that a record describes."""
+        return Blob(
+            blake3=record.blake3,
+            sha256=record.sha256,
+            size_bytes=record.size_bytes,
+            path=self.blob(record.blake3),
+        )
 
     # --- naming
 
-    def remember(self, name: Blake3, record: Record) -> None:
-        """Write a blob's record and what leads to it.
+    def remember(self, record: Record) -> None:
+        """Write a blob's record, and lead to it from its other hashes.
 
         Raises:
             DiskError: The disk refuses.
         """
-        texts = {self.record(name): format_record(record), self.index(record.sha256): f"{name}\n"}
-        if record.git is not None:
-            texts[self.index(record.git)] = f"{name}\n"
-        self._put(texts)
+        path, text = self.record(record.blake3), format_record(record).encode()
+        with disk_errors(path):
+            temporary = self._temporary(text)
+            try:
+                for digest in (record.sha256, record.git):
+                    if digest is not None:
+                        self._lead(digest, record.blake3, temporary, text)
+                _move(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
 
-    def _put(self, texts: Mapping[Path, str]) -> None:
-        for path, text in texts.items():
-            temporary = self.temporary()
-            with disk_errors(path):
-                try:
-                    fd = os.open(temporary, _NEW, 0o644)
-                    try:
-                        write_all(fd, text.encode())
-                    finally:
-                        os.close(fd)
-                    _move(temporary, path)
-                except BaseException:
-                    temporary.unlink(missing_ok=True)
-                    raise
+    def _temporary(self, text: bytes) -> Path:
+        path = self.temporary()
+        fd = os.open(path, _NEW, 0o644)
+        try:
+            write_all(fd, text)
+        finally:
+            os.close(fd)
+        return path
+
+    def _lead(self, digest: Sha256 | GitOid, name: Blake3, source: Path, text: bytes) -> None:
+        path = self.record(digest)
+        known = parse_record(_read(path))
+        if known is not None and known.blake3 == name:
+            return
+        linked = self.temporary()
+        _move(linked if hardlink(source, linked) else self._temporary(text), path)
 
     def shelve(self, source: Path, digests: Digests, found: os.stat_result) -> Blob:
         """Give a file in this store the name of its bytes; a blob that is there already stays.
@@ -238,22 +244,17 @@ class Shelves:
         Raises:
             DiskError: The disk refuses.
         """
-        assert digests.blake3 is not None  # noqa: S101 - every caller asks for it
-        name, record = digests.blake3, record_of(digests, found)
-        there = self.checked(name)
+        record = record_of(digests, found)
+        there = self.checked(record.blake3)
         if there is None:
-            self.remember(name, record)  # before the blob, which is what counts: without it they mean nothing
-            with disk_errors(self.blob(name)):
-                _move(source, self.blob(name))
-            return _blob(self.blob(name), name, record)
-        self.remember(name, replace(there[1], git=record.git or there[1].git))
+            self.remember(record)  # before the blob, which is what counts: without it a record means nothing
+            with disk_errors(self.blob(record.blake3)):
+                _move(source, self.blob(record.blake3))
+            return self.to_blob(record)
+        self.remember(replace(there, git=record.git or there.git))
         with disk_errors(source, doing="remove"):
             source.unlink()
-        return there[0]
-
-
-def _blob(path: Path, name: Blake3, record: Record) -> Blob:
-    return Blob(blake3=name, sha256=record.sha256, size_bytes=record.size_bytes, path=path)
+        return self.to_blob(there)
 
 
 def _read(path: Path) -> str:

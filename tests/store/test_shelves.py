@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlxlock.errors import DiskError, StoreError
 from mlxlock.ports import Blob
-from mlxlock.spec.digest import GitOid, Sha256
+from mlxlock.spec.digest import Blake3, GitOid, Sha256
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.store import DirectoryStore
 from mlxlock.store.shelves import Record, format_record, parse_record
@@ -34,7 +34,14 @@ def test_a_record_is_read_as_it_was_written(
     sha256: str, size: int, mtime: int, inode: int, git: str | None
 ) -> None:
     oid = None if git is None else GitOid(git)
-    record = Record(sha256=Sha256(sha256), size_bytes=size, mtime_ns=mtime, inode=inode, git=oid)
+    record = Record(
+        blake3=Blake3(sha256[::-1]),
+        sha256=Sha256(sha256),
+        size_bytes=size,
+        mtime_ns=mtime,
+        inode=inode,
+        git=oid,
+    )
     assert parse_record(format_record(record)) == record
 
 
@@ -56,8 +63,9 @@ def test_the_layout_is_as_promised(tmp_path: Path) -> None:
         f"{kind}/{name[:2]}/{name}" for kind, name in (("records", b3), ("sha256", sha), ("git", git))
     )
     assert set(files) == {"CACHEDIR.TAG", f"blobs/{b3[:2]}/{b3}", record, by_sha, by_git}
-    assert files[record].read_text() == f"{sha} {len(DATA)} {found.st_mtime_ns} {found.st_ino} {git}\n"
-    assert files[by_sha].read_text() == files[by_git].read_text() == f"{b3}\n"
+    assert files[record].read_text() == f"{b3} {sha} {len(DATA)} {found.st_mtime_ns} {found.st_ino} {git}\n"
+    assert files[by_sha].samefile(files[record])
+    assert files[by_git].samefile(files[record])
 
 
 @pytest.mark.parametrize("lost", ["records", "sha256", "git"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlxlock.errors import BusyError
+from mlxlock.errors import BusyError, WorkError
 from mlxlock.store import DirectoryStore
 from tests.store_files import DATA, git_file, lfs_file
 
@@ -230,23 +230,30 @@ def test_a_partial_file_that_is_complete_and_wrong_costs_nobody_an_error(tmp_pat
         deposit.commit()
 
 
-@pytest.mark.parametrize("kind", ["link", "symlink", "too-long"])
-def test_a_partial_file_that_is_not_ours_is_left_as_it_is(tmp_path: Path, kind: str) -> None:
+def test_a_partial_file_that_is_too_long_is_begun_again(tmp_path: Path) -> None:
+    store, file = DirectoryStore(tmp_path), git_file(DATA)
+    with store.deposit(file) as deposit:
+        deposit.write(DATA[:10])
+    (partial,) = tmp_path.glob("partial/*")
+    partial.write_bytes(bytes(len(DATA) + 1))
+    with store.deposit(file) as deposit:
+        assert deposit.offset == 0
+        deposit.write(DATA)
+        deposit.commit()
+
+
+@pytest.mark.parametrize("kind", ["link", "symlink"])
+def test_a_partial_file_that_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, kind: str) -> None:
     store, file, theirs = DirectoryStore(tmp_path / "store"), git_file(DATA), tmp_path / "theirs"
     with store.deposit(file) as deposit:
         deposit.write(DATA[:10])
     (partial,) = store.root.glob("partial/*")
-    theirs.write_bytes(b"theirs" if kind != "too-long" else bytes(len(DATA) + 1))
+    theirs.write_bytes(b"theirs")
     partial.unlink()
     if kind == "symlink":
         partial.symlink_to(theirs)
     else:
         os.link(theirs, partial)
-    before = theirs.read_bytes()
-    try:
-        with store.deposit(file) as deposit:
-            assert deposit.offset == 0
-            deposit.write(DATA)
-            deposit.commit()
-    finally:
-        assert theirs.read_bytes() == before
+    with pytest.raises(WorkError, match=file.etag), store.deposit(file):
+        pytest.fail("it was taken for ours")
+    assert theirs.read_bytes() == b"theirs"
