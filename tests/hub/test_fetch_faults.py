@@ -343,7 +343,7 @@ def test_nobody_listening_is_unreachable(loopback_hub: LoopbackHub, store: Direc
 
 
 @pytest.mark.parametrize(
-    ("hang", "limit_s"), [(Hang(at=9), 1.8), (Hang(at=None), 3.5)], ids=["in-the-body", "before-the-answer"]
+    ("hang", "limit_s"), [(Hang(at=9), 1.2), (Hang(at=None), 3.5)], ids=["in-the-body", "before-the-answer"]
 )
 def test_the_first_error_ends_the_others_soon_and_keeps_what_came(
     loopback_hub: LoopbackHub, store: DirectoryStore, hang: Hang, limit_s: float
