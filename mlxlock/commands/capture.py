@@ -27,6 +27,7 @@ ENDPOINT_PORT: Final = 8001
 """Inside the sandbox's own network, where nothing else listens."""
 MAX_RESULT_BYTES: Final = 1 << 20
 STDERR_LINES: Final = 12
+MEDIA_KEYS: Final = ("image", "audio", "ref-audio")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +122,26 @@ def _run(trial: Trial, laboratory: Laboratory, bench: _Bench, mirror: Mirror | N
         argv=_argv(trial, laboratory, bench),
         env=setting.variables,
         cwd=trial.project if trial.run.command else bench.workspace,
-        readable=(bench.workspace, trial.project, *laboratory.interpreter().readable, laboratory.runners),
+        readable=(
+            bench.workspace,
+            *_of_project(trial),
+            *laboratory.interpreter().readable,
+            laboratory.runners,
+        ),
         writable=(bench.scratch, *cache),
         timeout_s=trial.run.timeout_s or DEFAULT_TIMEOUT_S,
         endpoint_port=None if mirror is None else ENDPOINT_PORT,
         serve=None if mirror is None else mirror.serve,
     )
     return laboratory.sandbox().run(job)
+
+
+def _of_project(trial: Trial) -> tuple[Path, ...]:
+    """What the child may read of the project: all for the project's own command, else the media named."""
+    if trial.run.command is not None:
+        return (trial.project,)
+    named = (trial.run.options.get(key) for key in MEDIA_KEYS)
+    return tuple(trial.project / str(path) for path in named if path is not None)
 
 
 def _argv(trial: Trial, laboratory: Laboratory, bench: _Bench) -> tuple[str, ...]:
