@@ -216,7 +216,7 @@ def _trials(work: _Work, model: LockedModel, runs: Iterable[FirstRun]) -> list[T
     spec = work.manifest.model(model.name)
     allowed = spec is not None and remote_code_of(work.manifest, spec) == "allow"
     texts, kind = kind_of(work.manifest, model, work.store)
-    check_remote_code(model, texts, allowed=allowed)
+    check_remote_code(model, texts, kind=kind, allowed=allowed)
     return [
         Trial(model=model, run=run, kind=kind, project=work.project.root, trust_remote_code=allowed)
         for run in runs

@@ -58,7 +58,7 @@ def run(project: Project, ports: Ports, options: RunOptions) -> Report:
     _refuse_unsynced(model, root, ports)
     texts, kind = kind_of(manifest, model, ports.store())
     allowed = _allowed(manifest, model)
-    check_remote_code(model, texts, allowed=allowed)
+    check_remote_code(model, texts, kind=kind, allowed=allowed)
     job = _job(options, _checked_kind(options, model, kind), root / model.directory)
     with tempfile.TemporaryDirectory(prefix="mlxlock-run-") as name:
         code = _start({**job, "trust_remote_code": allowed}, ports, root, Path(name))

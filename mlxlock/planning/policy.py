@@ -45,18 +45,21 @@ def _problems(manifest: Manifest, model: LockedModel) -> Iterator[str]:
             yield f'`{model.name}` has `{name}` weights; add "{name}" to `policy.formats`, or `exclude` them'
 
 
-def check_remote_code(model: LockedModel, texts: Mapping[str, str], *, allowed: bool) -> None:
+def check_remote_code(
+    model: LockedModel, texts: Mapping[str, str], *, kind: str | None = None, allowed: bool
+) -> None:
     """Refuse to run a model that would execute code of its repo, unless that is allowed.
 
     Args:
         model: The model about to run.
         texts: Its small JSON files, by name.
+        kind: What it is for, which decides what code a library reaches.
         allowed: What the manifest says.
 
     Raises:
         PolicyError: Its JSON files name code that a library would execute.
     """
-    found = () if allowed else remote_code(texts)
+    found = () if allowed else remote_code(texts, kind)
     if found:
         raise PolicyError(
             f"`{model.name}` would execute code that its repo ships",

@@ -5,24 +5,25 @@ mlx-audio's registry, and what the three libraries do with `model_file` and `aut
 """
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from mlxlock.spec.manifest import Kind
-from mlxlock.spec.model_types import KIND_OF_TYPE
+from mlxlock.spec.model_types import KIND_OF_TYPE, OF_NO_KIND
 from mlxlock.spec.names import RepoId
 from mlxlock.spec.toml_text import shown
+from mlxlock.spec.weights import BY_SUFFIX
 
-AUTO_MAP_FILES: Final = (
-    "config.json",
-    "tokenizer_config.json",
-    "processor_config.json",
-    "preprocessor_config.json",
-)
-UNREACHED: Final = ("AutoConfig", "AutoModel")
-"""`auto_map` keys of a `config.json` that no MLX library follows: it brings its own model classes."""
 VISION_KEYS: Final = ("vision_config", "vit_config", "visual")
+SPEAKING: Final[Mapping[str, Kind]] = {"tts": "tts", "orpheus": "tts", "asr": "stt", "stt": "stt"}
+"""What parts of a name end with when a plain language model speaks or listens."""
+_PARTS: Final = re.compile(r"[-_. ]+")
+_UNREACHED: Final = "AutoModel"
+"""`auto_map` keys that begin so are followed by no MLX library: each brings its own model classes."""
+_DEEPEST: Final = 3
+"""`processor_config.json` holds its image processor's `auto_map` one level down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,55 +52,97 @@ def detect_kind(config: Mapping[str, object] | None, repo: RepoId, paths: Collec
 
     Args:
         config: Its `config.json`, parsed; None when it has none.
-        repo: Its repo: with no `model_type`, mlx-audio goes by the parts of the name.
-        paths: Its files; a model without weights is no model.
+        repo: Its repo: where the config does not tell, mlx-audio goes by the parts of the name.
+        paths: Its files; a repo without weights is no model.
     """
-    if config is None and not any(path.endswith((".safetensors", ".npz")) for path in paths):
+    if not any(path.lower().endswith(tuple(BY_SUFFIX)) for path in paths):
         return None
-    model_type = (config or {}).get("model_type")
-    if isinstance(model_type, str) and model_type:
-        return _by_type(model_type.lower(), config or {})
-    hints = (KIND_OF_TYPE.get(part) for part in repo.basename.lower().split("-"))
-    return next((kind for kind in hints if kind in {"stt", "tts", "sts"}), None)
-
-
-def _by_type(model_type: str, config: Mapping[str, object]) -> Kind | None:
-    known = KIND_OF_TYPE.get(model_type) or KIND_OF_TYPE.get(model_type.replace("-", "_"))
-    if known not in {None, "text"}:
+    config = config or {}
+    model_type = _model_type(config)
+    known = KIND_OF_TYPE.get(model_type)
+    if model_type in OF_NO_KIND or known not in {None, "text"}:
         return known
-    if any(key in config for key in VISION_KEYS):
+    if any(config.get(key) for key in VISION_KEYS):
         return "vision"
-    return known
+    return (_speaking(repo) or known) if known else _by_name(repo)
 
 
-def remote_code(texts: Mapping[str, str]) -> tuple[RemoteCode, ...]:
+def _model_type(config: Mapping[str, object]) -> str:
+    """The type as mlx-audio tells it, which two of its models leave out or share with others."""
+    declared = config.get("model_type") or config.get("architecture")
+    architectures = config.get("architectures")
+    if isinstance(architectures, list) and "MiMoAudioModel" in architectures:
+        return "mimo_audio"
+    if not declared and {"flow_lm", "mimi"} <= config.keys():
+        return "pocket_tts"
+    return declared.lower() if isinstance(declared, str) else ""
+
+
+def _speaking(repo: RepoId) -> Kind | None:
+    """Spark, Vyvo and Orpheus declare the language model that they are built on."""
+    ends = ((part, word) for part in _parts(repo) for word in SPEAKING)
+    return next((SPEAKING[word] for part, word in ends if part.endswith(word)), None)
+
+
+def _by_name(repo: RepoId) -> Kind | None:
+    parts = _parts(repo)
+    kinds = (kind for name, kind in KIND_OF_TYPE.items() if name in parts)
+    found = next(kinds, None)
+    return None if found in {"text", "vision", "embedding"} else found or _speaking(repo)
+
+
+def _parts(repo: RepoId) -> list[str]:
+    return _PARTS.split(repo.basename.lower())
+
+
+def remote_code(texts: Mapping[str, str], kind: str | None = None) -> tuple[RemoteCode, ...]:
     """Every place that names code which would be executed; a `.py` file that nothing names is none.
 
     Args:
-        texts: The model's JSON files by name.
+        texts: The model's JSON files by path.
+        kind: What the model is for. mlx-lm, which runs `text`, does not follow `AutoConfig` when it is told
+            not to trust; several models of the other libraries trust whatever they are told.
     """
-    return tuple(found for name in AUTO_MAP_FILES if name in texts for found in _in_file(name, texts[name]))
+    unreached = (_UNREACHED, "AutoConfig") if kind == "text" else (_UNREACHED,)
+    names = sorted(name for name in texts if name.endswith(".json"))
+    return tuple(found for name in names for found in _in_file(name, texts[name], unreached))
 
 
-def _in_file(name: str, text: str) -> Iterator[RemoteCode]:
+def _in_file(name: str, text: str, unreached: tuple[str, ...]) -> Iterator[RemoteCode]:
     try:
         document = json.loads(text)
+    except RecursionError:
+        yield RemoteCode(file=name, key="auto_map", value="(nested too deeply to be read)")
     except ValueError:
         return
-    if not isinstance(document, dict):
+    else:
+        model_file = document.get("model_file") if isinstance(document, dict) else None
+        if isinstance(model_file, str) and model_file:
+            yield RemoteCode(file=name, key="model_file", value=shown(model_file))
+        yield from _in_value(name, document, unreached, _DEEPEST)
+
+
+def _in_value(name: str, value: object, unreached: tuple[str, ...], depth: int) -> Iterator[RemoteCode]:
+    if not isinstance(value, dict) or not depth:
         return
-    model_file = document.get("model_file")
-    if name == "config.json" and isinstance(model_file, str) and model_file:
-        yield RemoteCode(file=name, key="model_file", value=shown(model_file))
-    auto_map = document.get("auto_map")
-    for key, value in auto_map.items() if isinstance(auto_map, dict) else ():
-        if name == "config.json" and str(key).startswith(UNREACHED):
-            continue
-        yield from _mapped(name, f"auto_map.{shown(str(key))}", value)
+    for key, below in value.items():
+        if key == "auto_map":
+            yield from _mapped(name, below, unreached)
+        else:
+            yield from _in_value(name, below, unreached, depth - 1)
 
 
-def _mapped(name: str, key: str, value: object) -> Iterator[RemoteCode]:
-    for each in value if isinstance(value, list) else [value]:
-        if isinstance(each, str) and each:
-            repo, separator, _ = each.partition("--")
-            yield RemoteCode(file=name, key=key, value=shown(each), repo=shown(repo) if separator else None)
+def _mapped(name: str, auto_map: object, unreached: tuple[str, ...]) -> Iterator[RemoteCode]:
+    """An `auto_map` maps class names to code; its oldest form is a list with a tokenizer's code."""
+    items = auto_map.items() if isinstance(auto_map, dict) else [("AutoTokenizer", auto_map)]
+    for key, value in items:
+        if not key.startswith(unreached):
+            for each in value if isinstance(value, list) else [value]:
+                if isinstance(each, str) and each:
+                    repo, separator, _ = each.partition("--")
+                    yield RemoteCode(
+                        file=name,
+                        key=f"auto_map.{shown(key)}",
+                        value=shown(each),
+                        repo=shown(repo) if separator else None,
+                    )
