@@ -143,6 +143,21 @@ def test_a_linked_blob_that_the_cache_rewrites_is_found_no_more(tmp_path: Path) 
     assert source.read_bytes() == b"X" + DATA[1:]
 
 
+def test_a_linked_file_that_is_written_after_it_was_hashed_does_not_get_in(tmp_path: Path) -> None:
+    file, told = lfs_file(BIG), list[int]()
+    source = as_blob(tmp_path / "hub", file, BIG)
+
+    def rewrite_at_the_end(event: Event) -> None:
+        if isinstance(event, Advanced):
+            told.append(event.amount)
+            if sum(told) == len(BIG):
+                source.write_bytes(bytes(len(BIG)))
+
+    store = DirectoryStore(tmp_path / "store", adopt_from=[tmp_path / "hub"], adopt_mode="link")
+    assert store.adopt([remote(file)], rewrite_at_the_end) == (remote(file),)
+    assert not list(store.root.glob("blobs/*/*"))
+
+
 def test_a_link_across_disks_is_not_turned_into_a_copy(tmp_path: Path) -> None:
     shared = Path("/dev/shm")  # noqa: S108 - a second filesystem where there is one
     if not shared.is_dir() or same_filesystem(shared, tmp_path):

@@ -90,6 +90,29 @@ def test_a_torn_record_is_written_again(tmp_path: Path, torn: bytes) -> None:
     assert store.find(file) == blob
 
 
+def test_a_record_that_leads_to_another_blob_is_set_right(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    put(store, git_file(b"other"), b"other")
+    (wrong,) = tmp_path.glob("git/*/*")
+    oid = str(git_file(DATA).git)
+    (tmp_path / "git" / oid[:2]).mkdir(exist_ok=True)
+    os.link(wrong, tmp_path / "git" / oid[:2] / oid)
+    assert store.find(git_file(DATA)) is None
+    blob = put(store, git_file(DATA))
+    assert store.find(git_file(DATA)) == blob
+    assert store.find(git_file(b"other")) is not None
+
+
+def test_a_spent_deposit_cannot_touch_its_blob(tmp_path: Path) -> None:
+    with DirectoryStore(tmp_path).deposit(git_file(DATA)) as deposit:
+        deposit.write(DATA)
+        blob = deposit.commit()
+        for again in (deposit.restart, deposit.commit, lambda: deposit.write(b"x")):
+            with pytest.raises(ValueError, match="spent"):
+                again()
+    assert blob.path.read_bytes() == DATA
+
+
 def test_an_unchanged_blob_is_not_read_again(tmp_path: Path) -> None:
     store, file = DirectoryStore(tmp_path), lfs_file(DATA)
     blob = put(store, file)
