@@ -1,6 +1,9 @@
 """Manifests that several tests of the specification start from."""
 
+from collections.abc import Mapping
 from typing import Final
+
+from hypothesis import strategies as st
 
 EXAMPLE: Final = """
 [workspace]
@@ -39,3 +42,66 @@ formats = ["safetensors"]             # refuse pickle weights
 remote-code = "deny"                  # deny | allow
 """
 """The worked example of the format's description: every key once."""
+
+_TEXTS = st.one_of(
+    st.sampled_from(
+        ["org/name", "t5-base", "main", "v1.2", "refs/pr/3", ">=1.0,<2", "os_name == 'nt'", "*.json"]
+    ),
+    st.sampled_from(
+        ["text", "full", "allow", "safetensors", "output", "hub", "..", "a/b/", "x.org", "Caf\u00e9"]
+    ),
+    st.text(max_size=8),
+)
+_RUNS = st.dictionaries(
+    st.sampled_from(["name", "command", "prompt", "audio", "vad", "seed", "timeout-s", "compare", "x"]),
+    st.one_of(_TEXTS, st.booleans(), st.integers(-1, 9), st.lists(_TEXTS, max_size=2)),
+    max_size=4,
+)
+_VALUES: Final[Mapping[str, st.SearchStrategy[object]]] = {
+    "string": _TEXTS,
+    "strings": st.lists(_TEXTS, max_size=2),
+    "runs": st.lists(_RUNS, max_size=2) | st.just(value=False),
+    "odd": st.one_of(st.booleans(), st.integers(), st.lists(st.integers(), max_size=1)),
+}
+_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
+    "[models.a]": {
+        **dict.fromkeys(["repo", "revision", "version", "when", "kind", "dir", "remote-code"], "string"),
+        **dict.fromkeys(["include", "exclude", "groups"], "strings"),
+        "first-run": "runs",
+    },
+    "[workspace]": {"path": "string"},
+    '[artifacts."a/b"]': {"revision": "string"},
+    "[sandbox]": {"require": "string", "allow-hosts": "strings", "python": "string"},
+    "[policy]": {"licenses": "strings", "formats": "strings", "remote-code": "string"},
+    "": {"x": "odd"},
+}
+
+
+def as_toml(value: object) -> str:
+    """A value as TOML writes it, each character escaped."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            scalars = (char for char in value if not 0xD800 <= ord(char) < 0xE000)
+            return '"' + "".join(f"\\U{ord(char):08x}" for char in scalars) + '"'
+        case list():
+            return "[" + ", ".join(map(as_toml, value)) + "]"
+        case dict():
+            return "{" + ", ".join(f"{key} = {as_toml(each)}" for key, each in value.items()) + "}"
+        case _:
+            return str(value)
+
+
+@st.composite
+def any_manifest(draw: st.DrawFn) -> str:
+    """One table with some of its keys, most of their values of the right type, few of them right."""
+    header = draw(st.sampled_from(sorted(_KEYS)))
+    lines = [header]
+    if header == "[models.a]":
+        lines.append('repo = "org/name"')
+    for key, kind in _KEYS[header].items():
+        if key != "repo" and draw(st.integers(0, 3)) == 0:
+            odd = draw(st.integers(0, 9)) == 0
+            lines.append(f"{key} = {as_toml(draw(_VALUES['odd' if odd else kind]))}")
+    return "\n".join(lines)

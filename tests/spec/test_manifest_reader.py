@@ -2,7 +2,6 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from packaging.markers import Marker
 
 from mlxlock.errors import ManifestError
@@ -10,7 +9,7 @@ from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.manifest import Manifest, ModelSpec, Policy, SandboxSpec, Workspace
 from mlxlock.spec.manifest_reader import parse_manifest
 from mlxlock.spec.names import ModelName, RepoId, Revision, printable
-from tests.spec.manifests import EXAMPLE
+from tests.spec.manifests import EXAMPLE, any_manifest
 
 COMMIT = Revision("d149729398750b98c0af14eb82c78cfe92750796")
 
@@ -199,70 +198,10 @@ def test_all_problems_come_at_once() -> None:
     )
 
 
-VALUES = st.recursive(
-    st.one_of(st.booleans(), st.integers(), st.text(max_size=8)),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3),
-        st.dictionaries(
-            st.sampled_from(["name", "repo", "revision", "path", "x", "audio"]), inner, max_size=3
-        ),
-    ),
-    max_leaves=6,
-)
-
-
-def as_toml(value: object) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            return (
-                '"'
-                + "".join(f"\\U{ord(char):08x}" for char in value if not 0xD800 <= ord(char) < 0xE000)
-                + '"'
-            )
-        case list():
-            return "[" + ", ".join(map(as_toml, value)) + "]"
-        case dict():
-            return "{" + ", ".join(f"{key} = {as_toml(each)}" for key, each in value.items()) + "}"
-        case _:
-            return str(value)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(
-            [
-                "repo",
-                "revision",
-                "version",
-                "include",
-                "exclude",
-                "groups",
-                "when",
-                "kind",
-                "dir",
-                "remote-code",
-                "first-run",
-                "path",
-                "require",
-                "allow-hosts",
-                "python",
-                "licenses",
-                "formats",
-            ]
-        ),
-        VALUES,
-        max_size=4,
-    ),
-    st.sampled_from(["[models.a]", "[workspace]", "[sandbox]", "[policy]", '[artifacts."a/b"]', ""]),
-)
-def test_whatever_the_values_are_the_answer_is_a_manifest_or_printable_problems(
-    values: dict[str, object], header: str
-) -> None:
-    lines = [header, *(f"{key} = {as_toml(value)}" for key, value in values.items())]
+@given(any_manifest())
+def test_whatever_the_values_are_the_answer_is_a_manifest_or_printable_problems(text: str) -> None:
     try:
-        parse_manifest("\n".join(lines))
+        parse_manifest(text)
     except ManifestError as error:
         told = error.details
     else:
