@@ -11,6 +11,7 @@ from mlxlock.errors import DriftError, LockStaleError
 from mlxlock.planning.freshness import staleness
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.plan import Change, Plan, make_plan
+from mlxlock.planning.relock import all_seen
 from mlxlock.ports import Note, Ports
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest import Manifest
@@ -111,9 +112,7 @@ def _paths_of_others(lockfile: Lockfile, chosen: Iterable[LockedModel], ports: P
     others = [model for model in lockfile.models if model.name not in names]
     if not others:
         return ()
-    seen = seen_models(others, ports.store())
-    unseen = set(unseen_models(seen))
-    return tuple(lay_out(model for model in seen if model not in unseen).nodes)
+    return tuple(lay_out(filter(all_seen, seen_models(others, ports.store()))).nodes)
 
 
 def _refuse_changes(plan: Plan) -> None:
