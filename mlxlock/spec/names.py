@@ -54,7 +54,7 @@ class Revision(str):
     """A branch, a tag, `refs/pr/N` or a commit, as someone asked for it.
 
     Raises:
-        ValueError: Git would refuse the name, or it could leave `refs/`.
+        ValueError: Git would refuse the name, it could leave `refs/`, or no filesystem could hold it.
     """
 
     __slots__ = ()
@@ -63,6 +63,7 @@ class Revision(str):
         """Check and wrap `text`."""
         components = text.split("/")
         bad = any(not part or part.startswith(".") or part.endswith((".lock", ".")) for part in components)
+        bad = bad or any(len(part.encode(errors="replace")) > _MAX_COMPONENT_BYTES for part in components)
         if bad or ".." in text or not printable(text) or re.search(r"[\s~^:?*\[\\]|@\{", text):
             raise ValueError(f"{text!r} is not a branch, tag, `refs/pr/N` or commit")
         return super().__new__(cls, text)

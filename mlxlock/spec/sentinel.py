@@ -3,8 +3,9 @@
 `lasting()` is what follows from the lock; times and the writing version are added when it is written.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from mlxlock.spec.names import CommitHash, RepoId
 
@@ -37,7 +38,7 @@ class Sentinel:
     content_hash: str
     managed: bool = True
 
-    def lasting(self) -> dict[str, Any]:
+    def lasting(self) -> dict[str, object]:
         """Everything but times and version, in the written order."""
         return {
             "source_repo": self.source_repo,
@@ -49,13 +50,13 @@ class Sentinel:
             "hash_excludes": list(HASH_EXCLUDES),
         }
 
-    def written(self, *, version: str, now: str) -> dict[str, Any]:
+    def written(self, *, version: str, now: str) -> dict[str, object]:
         """The whole document; `now` is UTC, ISO 8601 with `Z`."""
         document = {"mlxk_version": version, "created_at": now, **self.lasting()}
         return {**document, "hash_computed_at": now}
 
 
-def lasting_part(document: dict[str, Any]) -> dict[str, Any]:
+def lasting_part(document: Mapping[str, object]) -> dict[str, object]:
     """What of a read sentinel does not depend on when and by which version it was written."""
     return {
         key: value

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlxlock.spec.names import CommitHash, RepoId, RepoPath, Revision, collision_key
+from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, Revision, collision_key
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,33 @@ def test_a_repo_id_names_its_directory_and_its_cache_folder() -> None:
 def test_what_is_no_revision_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a branch"):
         Revision(text)
+
+
+def test_a_revision_that_no_filesystem_could_hold_is_refused() -> None:
+    assert Revision("refs/pr/" + "x" * 255)
+    with pytest.raises(ValueError, match="is not a branch"):
+        Revision("refs/pr/" + "x" * 256)
+
+
+@pytest.mark.parametrize("text", ["", "-a", "a-", "a b", "a/b", "a\n", "é", "x" * 65])
+def test_what_is_no_model_name_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a model name"):
+        ModelName(text)
+
+
+@given(st.text(max_size=40))
+def test_no_text_yields_a_revision_outside_of_refs(text: str) -> None:
+    try:
+        revision = Revision(text)
+    except ValueError:
+        return
+    assert not {"", ".", ".."} & set(revision.split("/"))
+
+
+@pytest.mark.parametrize("name", [RepoId("a/b"), Revision("v1"), ModelName("a"), RepoPath("a/b")])
+def test_a_name_is_still_the_text_it_was(name: str) -> None:
+    assert type(name)(str(name)) == name
+    assert hash(name) == hash(str(name))
 
 
 def test_revisions_know_commits() -> None:
