@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlxlock.commands.capture import runnable_kind
 from mlxlock.commands.child import run_child
-from mlxlock.commands.lock import kind_of
+from mlxlock.commands.inspected import texts_and_kind
 from mlxlock.commands.project import Project, read_lockfile, read_manifest
 from mlxlock.commands.report import Report
 from mlxlock.commands.selection import seen_models
 from mlxlock.commands.sync import check_fresh
+from mlxlock.commands.trial import runnable_kind
 from mlxlock.errors import DriftError, UsageError
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.policy import check_remote_code
@@ -56,7 +56,7 @@ def run(project: Project, ports: Ports, options: RunOptions) -> Report:
     model = _model(lockfile, options.model)
     root = project.workspace_root(manifest)
     _refuse_unsynced(model, root, ports)
-    texts, kind = kind_of(manifest, model, ports.store())
+    texts, kind = texts_and_kind(manifest, model, ports.store())
     allowed = _allowed(manifest, model)
     check_remote_code(model, texts, kind=kind, allowed=allowed)
     job = _job(options, _checked_kind(options, model, kind), root / model.directory)

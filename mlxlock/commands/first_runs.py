@@ -1,0 +1,96 @@
+"""The first runs of a lock: fetch each draft, record its runs, prove them.
+
+A step of `lock`. Owns the order, and which runs are made; `recording` and `proof` own each of the two.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlxlock.commands.inspected import texts_and_kind
+from mlxlock.commands.obtain import completer, needs_of, obtain
+from mlxlock.commands.proof import prove
+from mlxlock.commands.recording import record
+from mlxlock.commands.trial import Trial
+from mlxlock.planning.assemble import complete_model, with_captures
+from mlxlock.planning.policy import check_remote_code
+from mlxlock.planning.relock import Decision, first_runs_of, unproven_runs
+from mlxlock.ports import BlobStore, Note, Ports, Source
+from mlxlock.spec.first_run import FirstRun
+from mlxlock.spec.lockfile import Environment, LockedModel
+from mlxlock.spec.manifest import Manifest, remote_code_of
+from mlxlock.spec.record import CaptureRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What the steps of one `lock` share.
+
+    Attributes:
+        project: The project's directory.
+        source: One in which every symbolic revision means one commit.
+    """
+
+    project: Path
+    manifest: Manifest
+    ports: Ports
+    store: BlobStore
+    source: Source
+
+
+def make_first_runs(
+    work: Work,
+    drafts: Sequence[tuple[Decision, LockedModel]],
+    environments: Sequence[Environment],
+) -> tuple[list[LockedModel], list[Environment]]:
+    """Fetch, run and prove each draft."""
+    obtain(needs_of([draft for _, draft in drafts]), work.ports)
+    known = list(environments)
+    done = list[LockedModel]()
+    for decision, draft in drafts:
+        model = complete_model(draft, completer(work.store))
+        fresh = decision.todo == "resolve"
+        model, records = _run_model(work, replace(model, artifacts=()) if fresh else model, fresh=fresh)
+        known += [Environment.of(record.environment) for record in records]
+        done.append(_with_applying_pins(work.manifest, model))
+    return done, known
+
+
+def _run_model(work: Work, model: LockedModel, *, fresh: bool) -> tuple[LockedModel, list[CaptureRecord]]:
+    runs = first_runs_of(model.request) if fresh else tuple(unproven_runs(model))
+    trials = _trials(work, model, runs) if runs else []
+    records = [_record_one(work, trial) for trial in trials]
+    model = with_captures(model, records, completer(work.store))
+    for trial, done in zip(trials, records, strict=True):
+        model = _prove_one(work, replace(trial, model=model), done)
+    return model, records
+
+
+def _trials(work: Work, model: LockedModel, runs: Iterable[FirstRun]) -> list[Trial]:
+    spec = work.manifest.model(model.name)
+    allowed = spec is not None and remote_code_of(work.manifest, spec) == "allow"
+    texts, kind = texts_and_kind(work.manifest, model, work.store)
+    check_remote_code(model, texts, kind=kind, allowed=allowed)
+    return [
+        Trial(model=model, run=run, kind=kind, project=work.project, trust_remote_code=allowed)
+        for run in runs
+    ]
+
+
+def _record_one(work: Work, trial: Trial) -> CaptureRecord:
+    sandbox = work.ports.laboratory().sandbox().name
+    work.ports.on_event(Note(text=f"Running `{trial.model.name}` ({trial.run.name}) in {sandbox}"))
+    return record(trial, work.ports.laboratory(), work.store, work.source)
+
+
+def _prove_one(work: Work, trial: Trial, done: CaptureRecord) -> LockedModel:
+    return prove(trial, done, work.ports.laboratory(), work.store, work.ports.on_event)
+
+
+def _with_applying_pins(manifest: Manifest, model: LockedModel) -> LockedModel:
+    """The request with the artifact pins that turned out to apply."""
+    repos = {artifact.repo for artifact in model.artifacts} | {
+        artifact.canonical for artifact in model.artifacts if artifact.canonical
+    }
+    pins = {repo: revision for repo, revision in sorted(manifest.artifacts.items()) if repo in repos}
+    return replace(model, request=replace(model.request, artifacts=pins))

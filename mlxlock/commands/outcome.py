@@ -1,0 +1,93 @@
+"""What came out of a trial: an output, or the error that says why not.
+
+A step of `lock`. Owns how the runner's RESULT.json is believed: the model's code could have written it too.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from mlxlock.commands.trial import Bench, Trial
+from mlxlock.errors import FirstRunError, RuntimeMissingError
+from mlxlock.ports import Laboratory, Outcome
+from mlxlock.spec.first_run import DEFAULT_TIMEOUT_S
+from mlxlock.spec.record import Output
+from mlxlock.spec.toml_text import shown
+
+MAX_RESULT_BYTES: Final = 1 << 20
+STDERR_LINES: Final = 12
+
+
+def output_of(trial: Trial, bench: Bench, outcome: Outcome, laboratory: Laboratory) -> Output | None:
+    """What the runner says it generated; None for a command, which says nothing.
+
+    Raises:
+        FirstRunError: It did not run to its end.
+        RuntimeMissingError: The project's interpreter lacks the library.
+    """
+    result = _result(bench.result_file)
+    if outcome.timed_out:
+        raise _failed(trial, outcome, f"took longer than {trial.run.timeout_s or DEFAULT_TIMEOUT_S} s")
+    if outcome.exit_code != 0:
+        _raise_missing(result, laboratory)
+        raise _failed(trial, outcome, _what(result) or f"ended with exit code {outcome.exit_code}")
+    if trial.run.command is not None:
+        return None
+    output = result.get("output")
+    if result.get("ok") is not True or not isinstance(output, dict):
+        raise _failed(trial, outcome, "ended without a result")
+    return _parsed(output)
+
+
+def _result(path: Path) -> dict[str, Any]:
+    """What the runner wrote; the model's code could have written it too, so it is read with care."""
+    try:
+        if path.is_symlink() or path.stat().st_size > MAX_RESULT_BYTES:
+            return {}
+        parsed = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _parsed(output: Mapping[str, Any]) -> Output:
+    def number(key: str) -> int | None:
+        value = output.get(key)
+        return value if isinstance(value, int) else None
+
+    input_digest = output.get("input_digest")
+    return Output(
+        digest=str(output.get("digest")),
+        input_digest=None if input_digest is None else str(input_digest),
+        tokens=number("tokens"),
+        samples=number("samples"),
+        text=str(output.get("text") or ""),
+    )
+
+
+def _what(result: Mapping[str, Any]) -> str | None:
+    error = result.get("error")
+    if not isinstance(error, dict):
+        return None
+    return shown(f"failed in {error.get('phase')}: {error.get('type')}: {error.get('message')}")
+
+
+def _raise_missing(result: Mapping[str, Any], laboratory: Laboratory) -> None:
+    error = result.get("error")
+    if isinstance(error, dict) and error.get("type") == "missing-library":
+        python = laboratory.interpreter().python
+        raise RuntimeMissingError(
+            shown(str(error.get("message"))),
+            hint=f"install it there (`{python} -m pip install …`), "
+            f'or name another interpreter: `[sandbox] python = "..."`',
+        )
+
+
+def _failed(trial: Trial, outcome: Outcome, what: str) -> FirstRunError:
+    lines = [shown(line) for line in outcome.stderr.splitlines() if line.strip()]
+    return FirstRunError(
+        f"the first run `{trial.run.name}` of `{trial.model.name}` {what}",
+        details=tuple(lines[-STDERR_LINES:]),
+        hint=f"run `mlxk lock --no-capture` to lock without it, or set `first-run` of `{trial.model.name}`",
+    )

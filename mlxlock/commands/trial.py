@@ -1,0 +1,172 @@
+"""A trial: one first run of one model, in a scratch workspace laid out from its entry alone, in a sandbox.
+
+A step of `lock`. Owns what the child is given to see, to read, to write and to run. Sandbox and mirror are
+ports; what came out is `outcome`'s, what it means `recording`'s and `proof`'s.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mlxlock.errors import FirstRunError
+from mlxlock.planning.layout import CACHE_DIR, lay_out
+from mlxlock.planning.plan import make_plan
+from mlxlock.planning.run_job import RUNNABLE, first_run_job
+from mlxlock.ports import BlobStore, Job, Laboratory, Mirror, Outcome
+from mlxlock.spec.first_run import DEFAULT_TIMEOUT_S, FirstRun
+from mlxlock.spec.lockfile import LockedModel
+from mlxlock.spec.toml_text import shown
+
+ENDPOINT_PORT: Final = 8001
+"""Inside the sandbox's own network, where nothing else listens."""
+MEDIA_KEYS: Final = ("image", "audio", "ref-audio")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One first run of one model.
+
+    Attributes:
+        model: Its entry, every file seen and in the store.
+        run: What is exercised.
+        kind: What the model is for; not needed for a `command`.
+        project: The project's directory, for media and commands.
+        trust_remote_code: Whether code that the repo ships may run.
+    """
+
+    model: LockedModel
+    run: FirstRun
+    kind: str | None
+    project: Path
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """A scratch workspace with one model, and the child's own scratch beside it."""
+
+    workspace: Path
+    scratch: Path
+
+    @property
+    def phase_file(self) -> Path:
+        """Where the runner names its phase."""
+        return self.scratch / "phase"
+
+    @property
+    def result_file(self) -> Path:
+        """Where the runner says what came out."""
+        return self.scratch / "result.json"
+
+
+@contextmanager
+def open_bench(trial: Trial, laboratory: Laboratory, store: BlobStore) -> Iterator[Bench]:
+    """Lay a model out in scratch; it is gone afterwards."""
+    with laboratory.scratch() as root:
+        bench = Bench(workspace=root / "models", scratch=root / "run")
+        bench.workspace.mkdir()
+        bench.scratch.mkdir()
+        workspace = laboratory.workspace(bench.workspace)
+        tree = lay_out([trial.model])
+        workspace.apply(make_plan(tree, workspace.scan(tree)), store)
+        yield bench
+
+
+def run_trial(trial: Trial, laboratory: Laboratory, bench: Bench, mirror: Mirror | None) -> Outcome:
+    """Run it to its end, with nothing but the mirror; without one offline, its cache read-only.
+
+    Raises:
+        SandboxError: The sandbox could not be set up.
+    """
+    endpoint = None if mirror is None else f"http://127.0.0.1:{{port}}{mirror.prefix}"
+    setting = laboratory.setting(bench.workspace, bench.scratch, endpoint)
+    for directory in setting.directories:
+        directory.mkdir(parents=True, exist_ok=True)
+    cache = (bench.workspace / CACHE_DIR,) if mirror is not None else ()
+    job = Job(
+        argv=_argv(trial, laboratory, bench),
+        env=setting.variables,
+        cwd=trial.project if trial.run.command else bench.workspace,
+        readable=(
+            bench.workspace,
+            *_of_project(trial),
+            *laboratory.interpreter().readable,
+            laboratory.runners,
+        ),
+        writable=(bench.scratch, *cache),
+        timeout_s=trial.run.timeout_s or DEFAULT_TIMEOUT_S,
+        endpoint_port=None if mirror is None else ENDPOINT_PORT,
+        serve=None if mirror is None else mirror.serve,
+    )
+    return laboratory.sandbox().run(job)
+
+
+def _of_project(trial: Trial) -> tuple[Path, ...]:
+    """What the child may read of the project: all for the project's own command, else the media named."""
+    if trial.run.command is not None:
+        return (trial.project,)
+    named = (trial.run.options.get(key) for key in MEDIA_KEYS)
+    return tuple(trial.project / str(path) for path in named if path is not None)
+
+
+def _argv(trial: Trial, laboratory: Laboratory, bench: Bench) -> tuple[str, ...]:
+    python = str(laboratory.interpreter().python)
+    if trial.run.command is not None:
+        program, *arguments = trial.run.command
+        return (_program(program, python), *arguments)
+    job_file = bench.scratch / "job.json"
+    job_file.write_text(json.dumps(_job(trial, laboratory, bench)), encoding="utf-8")
+    return (python, str(laboratory.runners / "generate.py"), str(job_file))
+
+
+def _program(name: str, python: str) -> str:
+    """Where a command's program is: beside the interpreter first, as in an active environment.
+
+    Raises:
+        FirstRunError: Nowhere.
+    """
+    if name in {"python", "python3"}:
+        return python
+    found = shutil.which(name, path=os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", "")]))
+    if found is None:
+        raise FirstRunError(
+            f"no program `{shown(name)}` for a first run", hint="check its name in `models.toml`"
+        )
+    return str(Path(found).absolute())
+
+
+def _job(trial: Trial, laboratory: Laboratory, bench: Bench) -> Mapping[str, object]:
+    job = first_run_job(
+        trial.run,
+        runnable_kind(trial.model, trial.kind),
+        project=str(trial.project),
+        runners=str(laboratory.runners),
+    )
+    return {
+        **job,
+        "model": str(bench.workspace / trial.model.directory),
+        "trust_remote_code": trial.trust_remote_code,
+        "output": str(bench.result_file),
+        "phase_file": str(bench.phase_file),
+    }
+
+
+def runnable_kind(model: LockedModel, kind: str | None) -> str:
+    """The kind, when the built-in runner can exercise it.
+
+    Raises:
+        FirstRunError: It cannot, or nobody knows the kind.
+    """
+    if kind in RUNNABLE:
+        return kind
+    what = f"models of kind `{kind}` have no built-in first run" if kind else "its kind cannot be told"
+    raise FirstRunError(
+        f"`{model.name}` was not run: {what}",
+        hint=f'set `kind` ({", ".join(RUNNABLE)}), `first-run = [{{ name = "app", command = [...] }}]` '
+        f"or `first-run = false` for it in `models.toml`",
+    )
