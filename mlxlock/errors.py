@@ -2,14 +2,14 @@
 
 ::
 
-    MlxlockError
-    ├── CheckError                 exit 1: a check said no
+    MlxlockError                   error
+    ├── CheckError                 check-failed        exit 1: a check said no
     │   ├── LockStaleError         lock-stale          the manifest asks for something else than the lock
     │   ├── DriftError             workspace-changed   a file of the workspace was edited
     │   ├── MismatchError          hash-mismatch       bytes differ from what the Hub or the lock asserts
     │   ├── PolicyError            policy              the manifest's own policy refuses a model
     │   └── ProofError             proof-failed        the offline run did not repeat the captured one
-    ├── WorkError                  exit 2: could not do it
+    ├── WorkError                  failed              exit 2: could not do it
     │   ├── UsageError             usage               the command line or its combination is wrong
     │   ├── ManifestError          manifest-invalid    models.toml cannot be read (all problems at once)
     │   ├── ManifestMissingError   manifest-missing    no models.toml here or above
@@ -31,7 +31,9 @@
     │   ├── SandboxError           sandbox-unavailable no sandbox works here
     │   ├── RuntimeMissingError    runtime-missing     the project's interpreter lacks a library
     │   └── FirstRunError          first-run-failed    the model did not run
-    └── PartialError               exit 3: done in part (`--keep-going`)
+    ├── PartialError               partial             exit 3: done in part (`--keep-going`)
+    ├── InternalError              internal            exit 2: a bug in mlxlock
+    └── StoppedError               interrupted         exit 130: Ctrl-C
 
 Adapters translate foreign exceptions at their border with ``raise … from``; only ``cli`` catches.
 A negative *answer* (a verdict, a staleness) is a value, not an exception.
@@ -236,3 +238,16 @@ class PartialError(MlxlockError):
 
     code = "partial"
     exit_code = 3
+
+
+class InternalError(MlxlockError):
+    """A bug in mlxlock; `-v` prints where."""
+
+    code = "internal"
+
+
+class StoppedError(MlxlockError):
+    """The user pressed Ctrl-C; the same command continues where it was."""
+
+    code = "interrupted"
+    exit_code = 130

@@ -1,8 +1,9 @@
 """Runs one command with wired ports and shows what it answers, after the bars are taken away."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from mlxlock.cli.options import common
+from mlxlock.cli.options import Common, common
 from mlxlock.cli.wiring import Choices, wire
 from mlxlock.commands.project import Project
 from mlxlock.commands.report import Report
@@ -10,10 +11,11 @@ from mlxlock.ports import Ports
 from mlxlock.render import Progress, show_report
 
 Run = Callable[[Ports, Project], Report]
+RunAnywhere = Callable[[Ports, Project | None], Report]
 
 
 def finish(run: Run, choices: Choices | None = None, *, silent: bool = False) -> int:
-    """Wire, run, show.
+    """Wire, run, show, in the project that this is about.
 
     Args:
         run: The command.
@@ -25,9 +27,23 @@ def finish(run: Run, choices: Choices | None = None, *, silent: bool = False) ->
     """
     options = common()
     project = options.find_project()
+    return _finish(options, lambda ports: run(ports, project), choices, project.root, silent=silent)
+
+
+def finish_anywhere(run: RunAnywhere, choices: Choices | None = None, *, silent: bool = False) -> int:
+    """As `finish`, for commands that need no project; they get the one that is here, or None."""
+    options = common()
+    project = options.find_project_if_any()
+    root = Path.cwd() if project is None else project.root
+    return _finish(options, lambda ports: run(ports, project), choices, root, silent=silent)
+
+
+def _finish(
+    options: Common, run: Callable[[Ports], Report], choices: Choices | None, root: Path, *, silent: bool
+) -> int:
     progress = Progress(options.look)
     try:
-        report = run(wire(options, progress, choices, project=project.root), project)
+        report = run(wire(options, progress, choices, project=root))
     finally:
         progress.close()
     return report.exit_code if silent else show_report(report, options.look)

@@ -5,6 +5,7 @@ A verb's module is imported when the verb is asked for, so that `--help` and the
 
 import difflib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,28 +16,14 @@ from typing import Final
 import click
 
 from mlxlock import __version__
-from mlxlock.cli.options import common, common_options
-from mlxlock.errors import MlxlockError, UsageError
-from mlxlock.render import Look, show_error
+from mlxlock.cli.early import look_of, verb_of
+from mlxlock.cli.options import common_options
+from mlxlock.cli.verbs import SECTIONS, VERBS
+from mlxlock.errors import InternalError, MlxlockError, StoppedError, UsageError
+from mlxlock.render import show_error
 
-VERBS: Final = {
-    "init": ("mlxlock.cli.project", "Start a project: models.toml, .gitignore, .gitattributes."),
-    "add": ("mlxlock.cli.models", "Add models to models.toml, then lock and sync."),
-    "remove": ("mlxlock.cli.models", "Remove models from models.toml, then lock and sync."),
-    "lock": ("mlxlock.cli.lock", "Bring models.lock up to date with models.toml."),
-    "sync": ("mlxlock.cli.sync", "Make the workspace what models.lock says."),
-    "status": ("mlxlock.cli.inspect", "Compare manifest, lock and workspace, quickly."),
-    "verify": ("mlxlock.cli.inspect", "Read every byte of the workspace and compare it with the lock."),
-    "tree": ("mlxlock.cli.inspect", "Show what the lock holds."),
-    "why": ("mlxlock.cli.inspect", "Show why the lock holds a repo."),
-    "run": ("mlxlock.cli.run", "Run a locked model, offline."),
-    "exec": ("mlxlock.cli.run", "Run your own program on the workspace, pinned and offline."),
-    "env": ("mlxlock.cli.run", "Print shell lines that use the workspace."),
-    "completion": ("mlxlock.cli.project", "Print the completion script of a shell."),
-}
-"""Each verb, its module, and its line in `--help`."""
-
-INTERRUPTED: Final = 130
+_TAKEN: Final = frozenset({"exec", "list"})
+"""Verbs whose name Python has already."""
 
 
 class _Verbs(click.Group):
@@ -52,7 +39,8 @@ class _Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        command = getattr(import_module(VERBS[cmd_name][0]), cmd_name.replace("exec", "exec_"))
+        function = f"{cmd_name}_" if cmd_name in _TAKEN else cmd_name
+        command = getattr(import_module(VERBS[cmd_name][0]), function)
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(
@@ -68,8 +56,9 @@ class _Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing them."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+        for heading, verbs in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, text) for name, (_, text) in verbs.items()])
 
 
 @click.group(
@@ -90,36 +79,57 @@ def run(argv: Sequence[str]) -> int:
         The exit code.
     """
     try:
-        return _invoke(argv)
-    except (KeyboardInterrupt, click.Abort):
-        sys.stderr.write("\ninterrupted; run the same command again to continue\n")
-        return INTERRUPTED
+        code = _answered(argv)
+        sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has enough; Python would complain again at its own exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    return code
+
+
+def _answered(argv: Sequence[str]) -> int:
+    try:
+        return _invoke(argv)
     except click.exceptions.Exit as done:
         return done.exit_code
-    except Exception as error:  # noqa: BLE001 - the one place that catches, and it says so for what it does not know
-        verb = next((argument for argument in argv if argument in VERBS), None)
-        if not isinstance(error, MlxlockError | click.ClickException) and {"-v", "--verbose"} & set(argv):
-            traceback.print_exc()
-        return show_error(verb, _explained(error, verb), Look(json="--json" in argv))
+    except BrokenPipeError:
+        raise
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that catches
+        return _show(error, argv)
 
 
-def _explained(error: Exception, verb: str | None) -> MlxlockError:
-    """The error as ours: a wrong command line, or a bug."""
-    if isinstance(error, MlxlockError):
-        return error
-    if isinstance(error, click.ClickException):
-        reason = error.format_message()
-        reason = (reason[:1].lower() + reason[1:]).rstrip(".")
-        return UsageError(reason, hint=f"see `{' '.join(filter(None, [_program(), verb]))} --help`")
-    return _InternalError(f"{type(error).__name__}: {error}", hint=_REPORT)
+def _show(error: BaseException, argv: Sequence[str]) -> int:
+    """Say what went wrong: in JSON where that was asked for, and a bug with its traceback under `-v`."""
+    verb, look = verb_of(argv), look_of(argv)
+    explained = _explained(error, verb)
+    if isinstance(explained, InternalError) and look.verbose:
+        traceback.print_exception(error)
+    return show_error(verb, explained, look)
 
 
-class _InternalError(MlxlockError):
-    code = "internal"
+def _explained(error: BaseException, verb: str | None) -> MlxlockError:
+    """The error as ours: a wrong command line, Ctrl-C, or a bug."""
+    match error:
+        case MlxlockError():
+            return error
+        case KeyboardInterrupt() | click.Abort():
+            return StoppedError("interrupted", hint="run the same command again to continue")
+        case click.ClickException():
+            return UsageError(
+                _reworded(error), hint=f"see `{' '.join(filter(None, [_program(), verb]))} --help`"
+            )
+        case _:
+            return InternalError(f"{type(error).__name__}: {error}", hint=_REPORT)
+
+
+def _reworded(error: click.ClickException) -> str:
+    """Click's words as ours: lower case, backticks, no full stop."""
+    if isinstance(error, click.NoSuchOption):
+        near = (error.possibilities or [])[:1]
+        return f"no option `{error.option_name}`" + "".join(f", did you mean `{name}`?" for name in near)
+    reason = re.sub(r"'([^']*)'", r"`\1`", error.format_message())
+    return (reason[:1].lower() + reason[1:]).rstrip(".")
 
 
 _REPORT: Final = "this is a bug in mlxlock: please report it, with what `-v` prints"
@@ -135,4 +145,4 @@ def _invoke(argv: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-__all__ = ["common", "mlxk", "run"]
+__all__ = ["mlxk", "run"]

@@ -4,14 +4,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mlxlock.commands.project import Project, find_project
-from mlxlock.commands.selection import Selection
-from mlxlock.errors import UsageError
+from mlxlock.errors import ManifestMissingError, UsageError
 from mlxlock.render import Color, Look
+
+if TYPE_CHECKING:
+    from mlxlock.commands.project import Project
+    from mlxlock.spec.selection import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KEY = "mlxlock"
@@ -23,16 +25,32 @@ class Common:
 
     look: Look
     project: Path
+    named_project: bool
     offline: bool
     jobs: int
 
-    def find_project(self) -> Project:
+    def find_project(self) -> "Project":
         """The project of `--project`, or the nearest one from here upwards.
 
         Raises:
             ManifestMissingError: There is none.
         """
+        from mlxlock.commands.project import find_project
+
         return find_project(self.project)
+
+    def find_project_if_any(self) -> "Project | None":
+        """The project of `--project`, or the nearest one from here upwards, or None.
+
+        Raises:
+            ManifestMissingError: `--project` names a place without one.
+        """
+        try:
+            return self.find_project()
+        except ManifestMissingError:
+            if self.named_project:
+                raise
+            return None
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -120,6 +138,7 @@ def common() -> Common:
     return Common(
         look=look,
         project=(given.get("project") or Path.cwd()).absolute(),
+        named_project=given.get("project") is not None,
         offline=bool(given.get("offline")),
         jobs=given.get("jobs") or 8,
     )
@@ -142,8 +161,10 @@ def selection_options(function: F) -> F:
     return function
 
 
-def selection_of(values: dict[str, Any]) -> Selection:
+def selection_of(values: dict[str, Any]) -> "Selection":
     """Take the group options out of a verb's values."""
+    from mlxlock.spec.selection import Selection
+
     return Selection(
         groups=values.pop("groups"),
         only_groups=values.pop("only_groups"),

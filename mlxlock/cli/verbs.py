@@ -1,0 +1,30 @@
+"""Every verb: where it lives, and its line in `mlxk --help`. Imports nothing: the help stays quick."""
+
+from collections.abc import Mapping
+from typing import Final
+
+SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "The project's models": {
+        "init": ("mlxlock.cli.project", "Start a project: models.toml, .gitignore, .gitattributes."),
+        "add": ("mlxlock.cli.models", "Add models to models.toml, then lock and sync."),
+        "remove": ("mlxlock.cli.models", "Remove models from models.toml, then lock and sync."),
+        "lock": ("mlxlock.cli.lock", "Bring models.lock up to date with models.toml."),
+        "sync": ("mlxlock.cli.sync", "Make the workspace what models.lock says."),
+        "status": ("mlxlock.cli.inspect", "Compare manifest, lock and workspace, quickly."),
+        "verify": ("mlxlock.cli.inspect", "Read every byte of the workspace and compare it with the lock."),
+        "tree": ("mlxlock.cli.inspect", "Show what the lock holds."),
+        "why": ("mlxlock.cli.inspect", "Show why the lock holds a repo."),
+    },
+    "Running them": {
+        "run": ("mlxlock.cli.run", "Run a locked model, offline."),
+        "exec": ("mlxlock.cli.run", "Run your own program on the workspace, pinned and offline."),
+        "env": ("mlxlock.cli.run", "Print shell lines that use the workspace."),
+    },
+    "Others": {
+        "completion": ("mlxlock.cli.project", "Print the completion script of a shell."),
+    },
+}
+"""By the heading above them: each verb, its module, and its line. A verb's function has the verb's name, with
+an underscore behind it where Python has such a name already (`exec_`)."""
+
+VERBS: Final = {verb: entry for section in SECTIONS.values() for verb, entry in section.items()}
