@@ -38,7 +38,16 @@ HARMLESS = {
     *("PATH", "LD_LIBRARY_PATH", "NIX_LD", "NIX_LD_LIBRARY_PATH"),
     *("CUDA_VISIBLE_DEVICES", "DEVELOPER_DIR", "SDKROOT"),
 }
-_PLACES = ("HOME", "TMPDIR", "PYTHONPATH", "PIP_TARGET", "NLTK_DATA", "TORCH_HOME", "XDG_CACHE_HOME")
+_PLACES = (
+    "HF_HOME",
+    "HOME",
+    "TMPDIR",
+    "PYTHONPATH",
+    "PIP_TARGET",
+    "NLTK_DATA",
+    "TORCH_HOME",
+    "XDG_CACHE_HOME",
+)
 
 
 def test_a_strict_environment_holds_no_secret_and_no_place_of_the_users() -> None:
