@@ -4,6 +4,7 @@ Owns: no home, no network, a Hub on loopback, interpreters with each supported h
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ pytest_plugins = ("tests.fixtures_models",)
 # Before any test module is imported: huggingface_hub reads its variables then, and never again.
 guard_environment(os.environ)
 refuse_outside_sockets()
+# A shell that puts us into the background has us ignore Ctrl-C, and what we ignore our children ignore too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
