@@ -7,7 +7,7 @@ the same contract suites as the real adapters (`tests/contracts`).
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
 from typing import Literal, Protocol
@@ -223,20 +223,33 @@ class Workspace(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Something of ours on loopback that a child may connect to, such as the mirror.
+
+    Attributes:
+        port: Where the child finds it, if the sandbox has loopback ports of its own (else the kernel
+            chooses one).
+        serve: Called with the listening socket that the child will connect to.
+    """
+
+    port: int
+    serve: Callable[[socket], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A child process and all it may see.
 
     Attributes:
         argv: Program and arguments, absolute.
-        env: Its whole environment. With an `endpoint_port`, the sandbox writes the port that it really
-            used in place of every `{port}` in the values.
+        env: Its whole environment. In the values, the sandbox writes the port that a service really has in
+            place of `{name}`.
         cwd: Where it starts; must be visible.
         readable: Paths it may read (below them too), beside the system's own.
         writable: Paths it may write.
         timeout_s: When it is killed, with everything it started.
-        endpoint_port: The loopback port on which it finds the mirror, where the sandbox has loopback ports
-            of its own (else the kernel chooses one); None for no network at all.
-        serve: Called with the listening socket that the child will connect to.
+        hidden: Paths it may not read although they lie below readable ones; what is not there is ignored.
+        services: All that it may connect to, by name; without any there is no network at all.
         memory_bytes: Address space limit, or None.
         passthrough: Whether its stdout goes to the caller's (else it is captured).
     """
@@ -247,8 +260,8 @@ class Job:
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
     timeout_s: float
-    endpoint_port: int | None = None
-    serve: Callable[[socket], AbstractContextManager[None]] | None = None
+    hidden: tuple[Path, ...] = ()
+    services: Mapping[str, Service] = field(default_factory=dict)
     memory_bytes: int | None = None
     passthrough: bool = False
 

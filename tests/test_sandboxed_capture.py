@@ -9,7 +9,7 @@ import pytest
 from mlxlock.capture.choose import choose
 from mlxlock.capture.listing import list_cache
 from mlxlock.capture.none import NoSandbox
-from mlxlock.ports import Job, Sandbox
+from mlxlock.ports import Job, Sandbox, Service
 from mlxlock.workspace.environment import strict
 from tests.hub.mirrors import TOKEN, serving_mirror
 from tests.testhub import LoopbackHub
@@ -50,7 +50,7 @@ def test_a_capture(sandbox: Sandbox, loopback_hub: LoopbackHub, tmp_path: Path) 
     scratch.mkdir()
     phase_file = scratch / "phase"
     with serving_mirror(loopback_hub, tmp_path, phase_file=phase_file) as bench:
-        endpoint = f"http://127.0.0.1:{{port}}{bench.mirror.prefix}"
+        endpoint = f"http://127.0.0.1:{{hub}}{bench.mirror.prefix}"
         setting = strict(root, scratch, {"HF_TOKEN": TOKEN, "PATH": "/usr/bin"}, endpoint=endpoint)
         for directory in setting.directories:
             directory.mkdir(parents=True, exist_ok=True)
@@ -62,8 +62,7 @@ def test_a_capture(sandbox: Sandbox, loopback_hub: LoopbackHub, tmp_path: Path) 
                 readable=(root,),
                 writable=(scratch, root / ".hf_cache"),
                 timeout_s=60,
-                endpoint_port=8001,
-                serve=bench.mirror.serve,
+                services={"hub": Service(port=8001, serve=bench.mirror.serve)},
             )
         )
         assert outcome.exit_code == 0, outcome.stderr

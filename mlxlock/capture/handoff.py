@@ -1,4 +1,4 @@
-"""The parent's half of the handover with `stub`: order out, listener in, then the word to go.
+"""The parent's half of the handover with `stub`: order out, listeners in, then the word to go.
 
 Owns the exchange over the socketpair and what can go wrong in it. Never starts a process.
 """
@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from socket import recv_fds, socket
-from typing import Final
+from typing import Any, Final
 
 _MAX_ANSWER_BYTES: Final = 1 << 16
-_MAX_FDS: Final = 2
+_MAX_FDS: Final = 16
 
 
 class HandoffError(Exception):
@@ -30,7 +30,7 @@ class Order:
     """What the stub is to do.
 
     Attributes:
-        port: The loopback port to listen on in there; None for no listener.
+        ports: The loopback ports to listen on in there, by service.
         memory_bytes: Address space limit of the child, or None.
         own_processes: Whether the inside has process ids of its own, so that its number 1 can be waited for.
     """
@@ -38,22 +38,22 @@ class Order:
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: str
-    port: int | None
+    ports: Mapping[str, int]
     memory_bytes: int | None
     own_processes: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handed:
-    """What the stub handed out; the receiver closes both.
+    """What the stub handed out; the receiver closes all of it.
 
     Attributes:
-        listener: The listening socket made inside.
+        listeners: The listening sockets made inside, by service.
         init: A pidfd of the process whose end is the end of everything inside.
     """
 
-    listener: int | None = None
-    init: int | None = None
+    listeners: Mapping[str, int]
+    init: int | None
 
 
 def exchange(control: socket, order: Order, *, timeout_s: float) -> Handed:
@@ -72,7 +72,8 @@ def exchange(control: socket, order: Order, *, timeout_s: float) -> Handed:
         raise HandoffError from error
     if "error" in answer:
         raise HandoffError(str(answer["error"]))
-    return Handed(**dict(zip(answer["fds"], descriptors, strict=True)))
+    init = descriptors.pop() if answer["init"] else None
+    return Handed(listeners=dict(zip(answer["listeners"], descriptors, strict=True)), init=init)
 
 
 def release(control: socket) -> None:
@@ -80,7 +81,7 @@ def release(control: socket) -> None:
     control.sendall(b"\n")
 
 
-def _receive(control: socket) -> tuple[dict[str, list[str]], list[int]]:
+def _receive(control: socket) -> tuple[dict[str, Any], list[int]]:
     text, descriptors = b"", list[int]()
     while not text.endswith(b"\n"):
         chunk, received, _, _ = recv_fds(control, _MAX_ANSWER_BYTES, _MAX_FDS)

@@ -16,7 +16,7 @@ from mlxlock.capture.probe import prove
 from mlxlock.capture.search import Search
 from mlxlock.capture.seccomp import network_filter
 from mlxlock.capture.supervise import STUB, Enclosure, supervise
-from mlxlock.capture.view import SYSTEM_DIRECTORIES, SYSTEM_FILES, mounts
+from mlxlock.capture.view import SYSTEM_DIRECTORIES, SYSTEM_FILES, Mount, masks, mounts
 from mlxlock.errors import SandboxError
 from mlxlock.ports import Job, Outcome
 from mlxlock.spec.record import SandboxLevel
@@ -82,9 +82,19 @@ class Bubblewrap:
 
     def _view(self, job: Job) -> Iterator[str]:
         readable = (*self._visible, *job.readable)
-        for mount in mounts(readable, job.writable, home=_home()):
+        shown = mounts(readable, job.writable, home=_home())
+        for mount in shown:
             yield from ("--bind" if mount.writable else "--ro-bind", str(mount.source), str(mount.target))
+        for mask in masks(job.hidden, shown):
+            yield from _covered(mask)
         yield from ("--ro-bind", str(STUB), str(_STUB_INSIDE), "--remount-ro", "/")
+
+
+def _covered(mask: Mount) -> tuple[str, ...]:
+    target = str(mask.target)
+    if mask.source.is_dir():
+        return ("--tmpfs", target, "--remount-ro", target)
+    return ("--ro-bind", "/dev/null", target)
 
 
 def _home() -> Path | None:

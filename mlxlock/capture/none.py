@@ -17,7 +17,7 @@ from mlxlock.spec.record import SandboxLevel
 class NoSandbox:
     """Runs jobs with the rights of the user.
 
-    The loopback is shared, so the mirror's port is the kernel's choice, whatever `Job.endpoint_port` says.
+    The loopback is shared, so the ports of services are the kernel's choice, whatever the `Job` says.
 
     Args:
         python: The interpreter that runs the stub.

@@ -1,11 +1,11 @@
-"""The first program inside a sandbox: makes the listener there, hands it out, becomes the child.
+"""The first program inside a sandbox: makes the listeners there, hands them out, becomes the child.
 
 Runs alone, by the project's interpreter, with the standard library only; mlxlock reads its place, never
 imports it. Owns the inside of the handover: one line of JSON comes in over an inherited socket (what to run),
 one goes out with the descriptors (`SCM_RIGHTS`), one byte comes in (go). Decides nothing.
 
-An order is `{"argv", "env", "cwd", "port", "memory_bytes", "own_processes"}`; an answer is
-`{"fds": ["listener", "init"]}`, each name for one descriptor that comes with it, or `{"error": "..."}`.
+An order is `{"argv", "env", "cwd", "ports", "memory_bytes", "own_processes"}`; an answer is
+`{"listeners": ["hub", ...], "init": true}`, with one descriptor for each, in order, or `{"error": "..."}`.
 """
 
 import json
@@ -25,16 +25,17 @@ def main(control_fd: int) -> None:
     with socket.socket(fileno=control_fd) as control:
         order = json.loads(_read_line(control))
         try:
-            handed = _prepare(order)
+            listeners, init = _prepare(order)
         except OSError as error:
             control.sendall(
                 _line({"error": f"{error.strerror}: {error.filename or error.__class__.__name__}"})
             )
             sys.exit(1)
-        socket.send_fds(control, [_line({"fds": list(handed)})], list(handed.values()))
+        handed = [*listeners.values(), *init]
+        socket.send_fds(control, [_line({"listeners": list(listeners), "init": bool(init)})], handed)
         if not control.recv(1):
             sys.exit(1)
-    for descriptor in handed.values():
+    for descriptor in handed:
         os.close(descriptor)
     _become(order)
 
@@ -53,17 +54,14 @@ def _line(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer).encode() + b"\n"
 
 
-def _prepare(order: dict[str, Any]) -> dict[str, int]:
+def _prepare(order: dict[str, Any]) -> tuple[dict[str, int], list[int]]:
     os.chdir(order["cwd"])
     program = order["argv"][0]
     if not os.access(program, os.X_OK):
         raise FileNotFoundError(2, "no such program inside", program)
-    handed = {}
-    if order["port"] is not None:
-        handed["listener"] = _listen(order["port"])
-    if order["own_processes"] and hasattr(os, "pidfd_open"):
-        handed["init"] = os.pidfd_open(1)
-    return handed
+    listeners = {name: _listen(port) for name, port in order["ports"].items()}
+    knows_its_end = order["own_processes"] and hasattr(os, "pidfd_open")
+    return listeners, [os.pidfd_open(1)] if knows_its_end else []
 
 
 def _listen(port: int) -> int:

@@ -1,4 +1,4 @@
-"""One run, whatever the backend: start the stub inside, take its listener, serve, wait, kill.
+"""One run, whatever the backend: start the stub inside, take its listeners, serve, wait, kill.
 
 Owns the order of these steps. What keeps the child in is the backend's `Enclosure`.
 """
@@ -6,8 +6,8 @@ Owns the order of these steps. What keeps the child in is the backend's `Enclosu
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,15 +54,17 @@ def supervise(job: Job, enclosure: Enclosure) -> Outcome:
     with ExitStack() as stack:
         ours, theirs = (stack.enter_context(end) for end in socket.socketpair())
         stub = (str(enclosure.python), "-I", "-S", str(enclosure.stub), str(theirs.fileno()))
-        listener = _outside(job, enclosure, stack)
+        outside = _outside(job, enclosure, stack)
         echo = sys.stdout.buffer if job.passthrough else None
         keep = (theirs.fileno(), *enclosure.keep_fds)
         process = stack.enter_context(Process(enclosure.command(stub), keep_fds=keep, echo=echo))
         theirs.close()
-        handed = _start(process, ours, _order(job, enclosure, listener), enclosure)
+        handed = _start(process, ours, _order(job, enclosure, outside), enclosure)
         stack.callback(_gone, handed, process)
-        listener = listener or _inside(handed, stack)
-        with _served(job, listener):
+        listeners = outside or _inside(handed, stack)
+        with ExitStack() as serving:
+            for name, service in job.services.items():
+                serving.enter_context(service.serve(listeners[name]))
             release(ours)
             in_time = process.wait(job.timeout_s)
             process.end()
@@ -71,31 +73,39 @@ def supervise(job: Job, enclosure: Enclosure) -> Outcome:
     )
 
 
-def _outside(job: Job, enclosure: Enclosure, stack: ExitStack) -> socket.socket | None:
-    if job.endpoint_port is None or enclosure.own_network:
-        return None
-    return stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG))
+def _outside(job: Job, enclosure: Enclosure, stack: ExitStack) -> Mapping[str, socket.socket]:
+    if enclosure.own_network:
+        return {}
+    return {
+        name: stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG))
+        for name in job.services
+    }
 
 
-def _inside(handed: Handed, stack: ExitStack) -> socket.socket | None:
-    if handed.listener is None:
-        return None
-    return stack.enter_context(socket.socket(fileno=handed.listener))
+def _inside(handed: Handed, stack: ExitStack) -> Mapping[str, socket.socket]:
+    return {
+        name: stack.enter_context(socket.socket(fileno=descriptor))
+        for name, descriptor in handed.listeners.items()
+    }
 
 
-def _order(job: Job, enclosure: Enclosure, listener: socket.socket | None) -> Order:
-    port = job.endpoint_port if listener is None else int(listener.getsockname()[1])
-    env = dict(job.env)
-    if port is not None:
-        env = {name: value.replace("{port}", str(port)) for name, value in env.items()}
+def _order(job: Job, enclosure: Enclosure, outside: Mapping[str, socket.socket]) -> Order:
+    ports = {name: service.port for name, service in job.services.items()}
+    ports |= {name: int(listener.getsockname()[1]) for name, listener in outside.items()}
     return Order(
         argv=job.argv,
-        env=env,
+        env={name: _filled(value, ports) for name, value in job.env.items()},
         cwd=str(job.cwd),
-        port=port if enclosure.own_network else None,
+        ports=ports if enclosure.own_network else {},
         memory_bytes=job.memory_bytes,
         own_processes=enclosure.own_processes,
     )
+
+
+def _filled(value: str, ports: Mapping[str, int]) -> str:
+    for name, port in ports.items():
+        value = value.replace(f"{{{name}}}", str(port))
+    return value
 
 
 def _start(process: Process, control: socket.socket, order: Order, enclosure: Enclosure) -> Handed:
@@ -113,12 +123,3 @@ def _gone(handed: Handed, process: Process) -> None:
     if handed.init is not None:
         await_end(handed.init)
         os.close(handed.init)
-
-
-@contextmanager
-def _served(job: Job, listener: socket.socket | None) -> Iterator[None]:
-    if job.serve is None or listener is None:
-        yield
-        return
-    with job.serve(listener):
-        yield

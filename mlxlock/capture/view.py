@@ -82,6 +82,23 @@ def mounts(readable: Iterable[Path], writable: Iterable[Path], *, home: Path | N
     return tuple(sorted(wanted, key=lambda mount: len(mount.target.parts)))
 
 
+def masks(hidden: Iterable[Path], shown: Iterable[Mount]) -> tuple[Mount, ...]:
+    """What has to be covered, under every name that it has inside; a symlink counts as what it leads to.
+
+    Args:
+        hidden: Host paths; what is not there is ignored.
+        shown: The mounts that may show them.
+    """
+    sources = [path.resolve() for path in hidden if path.exists()]
+    found = {
+        mount.target / source.relative_to(mount.source): source
+        for mount in shown
+        for source in sources
+        if source.is_relative_to(mount.source)
+    }
+    return tuple(Mount(source=source, target=target, writable=False) for target, source in found.items())
+
+
 def _named(path: Path, *, writable: bool) -> Iterator[Mount]:
     source = path.resolve()
     for target in dict.fromkeys((source, path)):

@@ -17,12 +17,12 @@ from mlxlock.errors import FirstRunError
 from mlxlock.planning.layout import CACHE_DIR, lay_out
 from mlxlock.planning.plan import make_plan
 from mlxlock.planning.run_job import RUNNABLE, first_run_job
-from mlxlock.ports import BlobStore, Job, Laboratory, Mirror, Outcome
+from mlxlock.ports import BlobStore, Job, Laboratory, Mirror, Outcome, Service
 from mlxlock.spec.first_run import DEFAULT_TIMEOUT_S, FirstRun
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.toml_text import shown
 
-ENDPOINT_PORT: Final = 8001
+HUB_PORT: Final = 8001
 """Inside the sandbox's own network, where nothing else listens."""
 MEDIA_KEYS: Final = ("image", "audio", "ref-audio")
 
@@ -83,7 +83,7 @@ def run_trial(trial: Trial, laboratory: Laboratory, bench: Bench, mirror: Mirror
     Raises:
         SandboxError: The sandbox could not be set up.
     """
-    endpoint = None if mirror is None else f"http://127.0.0.1:{{port}}{mirror.prefix}"
+    endpoint = None if mirror is None else f"http://127.0.0.1:{{hub}}{mirror.prefix}"
     setting = laboratory.setting(bench.workspace, bench.scratch, endpoint)
     for directory in setting.directories:
         directory.mkdir(parents=True, exist_ok=True)
@@ -100,8 +100,8 @@ def run_trial(trial: Trial, laboratory: Laboratory, bench: Bench, mirror: Mirror
         ),
         writable=(bench.scratch, *cache),
         timeout_s=trial.run.timeout_s or DEFAULT_TIMEOUT_S,
-        endpoint_port=None if mirror is None else ENDPOINT_PORT,
-        serve=None if mirror is None else mirror.serve,
+        hidden=tuple(_secrets(trial, laboratory)),
+        services={} if mirror is None else {"hub": Service(port=HUB_PORT, serve=mirror.serve)},
     )
     return laboratory.sandbox().run(job)
 
@@ -112,6 +112,20 @@ def _of_project(trial: Trial) -> tuple[Path, ...]:
         return (trial.project,)
     named = (trial.run.options.get(key) for key in MEDIA_KEYS)
     return tuple(trial.project / str(path) for path in named if path is not None)
+
+
+def _secrets(trial: Trial, laboratory: Laboratory) -> Iterator[Path]:
+    """Every `.git` and `.env*` below the project, for its own command; an environment named so is not one."""
+    needed = laboratory.interpreter().readable
+    for place, folders, files in os.walk(trial.project) if trial.run.command is not None else ():
+        found = {
+            name
+            for name in (*folders, *files)
+            if (name == ".git" or name.startswith(".env"))
+            and not any(path.is_relative_to(Path(place, name)) for path in needed)
+        }
+        folders[:] = [name for name in folders if name not in found]
+        yield from (Path(place, name) for name in sorted(found))
 
 
 def _argv(trial: Trial, laboratory: Laboratory, bench: Bench) -> tuple[str, ...]:

@@ -6,39 +6,41 @@ kill the process that runs one.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from socket import socket
+from socket import SHUT_RDWR, socket
 from typing import Any
 
 from mlxlock.capture.choose import choose
 from mlxlock.capture.none import NoSandbox
 from mlxlock.errors import SandboxError
-from mlxlock.ports import Job, Outcome, Sandbox
+from mlxlock.ports import Job, Outcome, Sandbox, Service
 
-GREETING = b"served from outside"
+GREETING = "{} served from outside"
 
 
-@contextmanager
-def greet(listener: socket) -> Iterator[None]:
-    """Answer the one connection that the kernel already queued for us when the child ends."""
-    import threading  # noqa: PLC0415 - only where it is needed
+def greeting(name: str) -> Callable[[socket], AbstractContextManager[None]]:
+    """What says `GREETING` to everyone who connects."""
 
-    def answer() -> None:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return
-        with connection:
-            connection.sendall(GREETING)
+    @contextmanager
+    def serve(listener: socket) -> Iterator[None]:
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.sendall(GREETING.format(name).encode())
 
-    listener.settimeout(20)
-    thread = threading.Thread(target=answer)
-    thread.start()
-    yield
-    thread.join()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield
+        listener.shutdown(SHUT_RDWR)
+        thread.join()
+
+    return serve
 
 
 def job_of(order: Mapping[str, Any]) -> Job:
@@ -50,8 +52,10 @@ def job_of(order: Mapping[str, Any]) -> Job:
         readable=tuple(map(Path, order.get("readable", ()))),
         writable=tuple(map(Path, order.get("writable", ()))),
         timeout_s=order.get("timeout_s", 30.0),
-        endpoint_port=order.get("endpoint_port"),
-        serve=greet if order.get("greet") else None,
+        hidden=tuple(map(Path, order.get("hidden", ()))),
+        services={
+            name: Service(port=port, serve=greeting(name)) for name, port in order.get("services", {}).items()
+        },
         memory_bytes=order.get("memory_bytes"),
         passthrough=order.get("passthrough", False),
     )

@@ -42,21 +42,23 @@ def host_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_the_only_port_is_the_one_that_is_served_from_outside(user: User, host_port: int) -> None:
+def test_the_only_ports_are_those_that_are_served_from_outside(user: User, host_port: int) -> None:
     code = (
         "import os, socket\n"
-        "with socket.create_connection(('127.0.0.1', int(os.environ['PORT']))) as c:\n"
-        "    print(c.recv(99).decode())\n"
+        "for name in ('HUB', 'EGRESS'):\n"
+        "    with socket.create_connection(('127.0.0.1', int(os.environ[name]))) as c:\n"
+        "        print(c.recv(99).decode())\n"
     )
-    outcome = user.python_run(code, endpoint_port=8001, greet=True, env={"PORT": "{port}"})
-    assert outcome.stdout.encode().strip() == GREETING
+    services = {"hub": 8001, "egress": 8002}
+    outcome = user.python_run(code, services=services, env={"HUB": "{hub}", "EGRESS": "{egress}"})
+    assert outcome.stdout.splitlines() == [GREETING.format("hub"), GREETING.format("egress")]
     reach = f"socket.create_connection(('127.0.0.1', {host_port}), 5)"
-    assert attempts(user, reach, endpoint_port=8001) == ["ECONNREFUSED"]
+    assert attempts(user, reach, services=services) == ["ECONNREFUSED"]
 
 
-def test_without_an_endpoint_there_is_no_listener(user: User) -> None:
+def test_without_services_there_is_no_listener(user: User) -> None:
     reach = "socket.create_connection(('127.0.0.1', 8001), 5)"
-    assert attempts(user, reach, env={"PORT": "{port}"}) == ["ECONNREFUSED"]
+    assert attempts(user, reach, env={"PORT": "{hub}"}) == ["ECONNREFUSED"]
 
 
 def test_no_address_is_reachable(user: User) -> None:
@@ -65,7 +67,7 @@ def test_no_address_is_reachable(user: User) -> None:
         "socket.create_connection(('192.0.2.1', 80), 5)",
         "socket.create_connection(('2001:db8::1', 80), 5)",
         "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
-        endpoint_port=8001,
+        services={"hub": 8001},
     )
     assert set(found) <= {"ENETUNREACH", "EADDRNOTAVAIL"}
 
@@ -153,6 +155,26 @@ def test_homes_and_neighbours_are_absent(user: User, place: Path) -> None:
     assert outcome.stdout.splitlines()[1] == "[] False"
 
 
+def test_what_is_hidden_in_a_project_cannot_be_read(user: User, place: Path) -> None:
+    project = place / "project"
+    (project / ".git" / "refs").mkdir(parents=True)
+    (project / ".git" / "config").write_text("token", encoding="ascii")
+    for name in ("app.py", ".env", ".env.local"):
+        (project / name).write_text("token", encoding="ascii")
+    code = f"""
+import os
+for name in (".git/config", ".env", ".env.local", "app.py"):
+    try:
+        print(repr(open(os.path.join({str(project)!r}, name)).read()))
+    except OSError:
+        print("''")
+print(os.listdir({str(project / ".git")!r}))
+"""
+    hidden = [str(project / name) for name in (".git", ".env", ".env.local", ".env.absent")]
+    outcome = user.python_run(code, readable=[str(project)], hidden=hidden)
+    assert outcome.stdout.splitlines() == ["''", "''", "''", "'token'", "[]"]
+
+
 def test_no_host_unix_socket(user: User, place: Path) -> None:
     abstract = f"mlxk-{os.getpid()}"
     with socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as nameless:
@@ -184,8 +206,8 @@ print([line.split()[1] for line in open("/proc/self/status") if line.startswith(
 
 
 def test_the_environment_is_exactly_what_was_given(user: User) -> None:
-    env = {"A": "1", "LANG": "C.UTF-8", "URL": "http://127.0.0.1:{port}/x", "UMLAUT": "ä\n"}
-    outcome = user.run(argv=["/usr/bin/env", "-0"], env=env, endpoint_port=8002)
+    env = {"A": "1", "LANG": "C.UTF-8", "URL": "http://127.0.0.1:{hub}/x", "UMLAUT": "ä\n"}
+    outcome = user.run(argv=["/usr/bin/env", "-0"], env=env, services={"hub": 8002})
     got = dict(pair.split("=", 1) for pair in outcome.stdout.rstrip("\0").split("\0"))
     assert got == {**env, "URL": "http://127.0.0.1:8002/x"}
 

@@ -27,13 +27,13 @@ def test_the_port_is_written_into_the_environment() -> None:
         "with socket.create_connection(('127.0.0.1', int(os.environ['PORT']))) as c:\n"
         "    print(c.recv(99).decode())\n"
     )
-    outcome = run(code, env={"PORT": "{port}"}, endpoint_port=8001, greet=True)
-    assert outcome.stdout.encode().strip() == GREETING
+    outcome = run(code, env={"PORT": "{hub}"}, services={"hub": 8001})
+    assert outcome.stdout.strip() == GREETING.format("hub")
 
 
 def test_the_environment_is_exactly_what_was_given() -> None:
-    job = job_of({"argv": ["/usr/bin/env"], "env": {"ONLY": "this {port}"}})
-    assert NoSandbox().run(job).stdout == "ONLY=this {port}\n"
+    job = job_of({"argv": ["/usr/bin/env"], "env": {"ONLY": "this {hub}"}})
+    assert NoSandbox().run(job).stdout == "ONLY=this {hub}\n"
 
 
 def test_a_timeout_kills_the_group(tmp_path: Path) -> None:
