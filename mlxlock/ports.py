@@ -16,9 +16,10 @@ from mlxlock.errors import MlxlockError
 from mlxlock.planning.layout import Tree
 from mlxlock.planning.plan import Inventory, Plan
 from mlxlock.spec.digest import Blake3, Sha256
-from mlxlock.spec.names import RepoId, RepoType, Revision
+from mlxlock.spec.names import CommitHash, RepoId, RepoType, Revision
 from mlxlock.spec.record import CachedRepo, Exchange, Pin, RunnerEnvironment, SandboxLevel
 from mlxlock.spec.resolution import FileEntry, RemoteFile, Resolution
+from mlxlock.spec.sentinel_reader import SeenSentinel
 
 # --- progress -----------------------------------------------------------------------------------------------
 
@@ -216,6 +217,75 @@ class Workspace(Protocol):
             DriftError: A path is no longer as this workspace's last scan saw it.
             BusyError: Another process builds this workspace, and does not end.
         """
+        ...
+
+
+# --- the models on this machine -----------------------------------------------------------------------------
+
+Where = Literal["lock", "workspace", "cache"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalModel:
+    """A model that is somewhere on this machine.
+
+    Attributes:
+        where: `lock` for one that the project's lock names (its directory may not be built yet),
+            `workspace` for a directory of its own, `cache` for a snapshot in a Hugging Face cache.
+        directory: Its files, absolute; never resolved, so that it is shown as it was named.
+        name: What a listing calls it: its name in the manifest, its directory, its repo in a cache.
+        repo: The repo it came from, where that is known.
+        revision: The commit, where that is known.
+        refs: The revisions that mean this commit here, in a cache and in a lock.
+        sentinel: What `.mlxk_workspace.json` says; None without one, or with a broken one.
+        sentinel_problem: Why its sentinel cannot be read.
+    """
+
+    where: Where
+    directory: Path
+    name: str
+    repo: RepoId | None = None
+    revision: CommitHash | None = None
+    refs: tuple[str, ...] = ()
+    sentinel: SeenSentinel | None = None
+    sentinel_problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """A directory of models.
+
+    Attributes:
+        models: By name.
+        problem: Why it cannot be read; a shelf that does not exist is empty, without a problem.
+    """
+
+    where: Where
+    root: Path
+    models: tuple[LocalModel, ...] = ()
+    problem: str | None = None
+
+
+class Library(Protocol):
+    """The models on this machine, in workspaces and Hugging Face caches. Only ever reads."""
+
+    def shelves(self) -> tuple[Shelf, ...]:
+        """The workspace home, each path of `MLXK_MODEL_PATH`, the Hugging Face cache: as they are searched.
+
+        One broken model or shelf is told in its place; it never hides the others.
+        """
+        ...
+
+    def shelf(self, root: Path) -> Shelf:
+        """The models right below a directory, such as a project's workspace."""
+        ...
+
+    def path(self, text: str) -> Path | None:
+        """The path that a text spells (`./x`, `../x`, `/x`, `~/x`); None when it may be a name instead."""
+        ...
+
+    def model(self, directory: Path) -> LocalModel | None:
+        """The model in a directory: a workspace, or a snapshot of a cache; None when there is none."""
         ...
 
 
@@ -434,6 +504,7 @@ class Ports:
         store: The user's blobs.
         workspace: Opens a project's workspace, with the chosen link mode.
         laboratory: What first runs need.
+        library: The models on this machine.
         overlay: What `exec` and `env` change in the user's environment, for a workspace.
         on_event: Where progress goes.
     """
@@ -442,5 +513,6 @@ class Ports:
     store: Callable[[], BlobStore]
     workspace: Callable[[Path], Workspace]
     laboratory: Callable[[], Laboratory]
+    library: Callable[[], Library]
     overlay: Callable[[Path, Mapping[str, str]], Overlay]
     on_event: OnEvent = ignore

@@ -14,10 +14,12 @@ from mlxlock import __version__
 from mlxlock.cli.laboratory import RealLaboratory
 from mlxlock.cli.options import Common
 from mlxlock.errors import DiskError
-from mlxlock.ports import BlobStore, LinkMode, OnEvent, Overlay, Ports, Source, Workspace
+from mlxlock.ports import BlobStore, Library, LinkMode, OnEvent, Overlay, Ports, Source, Workspace
 from mlxlock.store import DirectoryStore, default_hf_caches, default_store_dir
 from mlxlock.workspace import environment
 from mlxlock.workspace.directory import DirectoryWorkspace
+from mlxlock.workspace.homes import workspace_roots
+from mlxlock.workspace.library import DirectoryLibrary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         store=store,
         workspace=workspace,
         laboratory=lru_cache(maxsize=1)(laboratory),
+        library=_library,
         overlay=_overlay,
         on_event=on_event,
     )
@@ -89,6 +92,13 @@ def _store(store_dir: Path, choices: Choices) -> BlobStore:
         return DirectoryStore(store_dir)
     caches = default_hf_caches(os.environ, _home())
     return DirectoryStore(store_dir, adopt_from=caches, adopt_mode=choices.adopt)
+
+
+def _library() -> Library:
+    home = _home()
+    return DirectoryLibrary(
+        roots=workspace_roots(os.environ, home), caches=default_hf_caches(os.environ, home), home=home
+    )
 
 
 def _index_path(store_dir: Path, root: Path) -> Path:

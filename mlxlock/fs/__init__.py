@@ -18,6 +18,7 @@ from mlxlock.fs.hashing import (
     read_chunks,
 )
 from mlxlock.fs.locks import locked, locked_file
+from mlxlock.fs.places import expanded, named_directories, named_directory
 from mlxlock.fs.refusals import disk_errors, free_bytes, same_filesystem
 
 __all__ = [
@@ -30,11 +31,14 @@ __all__ = [
     "clone",
     "copy_hashed",
     "disk_errors",
+    "expanded",
     "free_bytes",
     "hardlink",
     "hash_file",
     "locked",
     "locked_file",
+    "named_directories",
+    "named_directory",
     "open_regular",
     "read_chunks",
     "same_filesystem",

@@ -6,6 +6,8 @@ An empty variable counts as unset, `~/` is the user's home, a relative path is b
 from collections.abc import Mapping
 from pathlib import Path
 
+from mlxlock.fs import named_directory
+
 
 def default_store_dir(env: Mapping[str, str], platform: str, home: Path) -> Path:
     """The store's directory: `MLXK_STORE_DIR`, else `mlxlock` in the user's cache directory.
@@ -15,7 +17,7 @@ def default_store_dir(env: Mapping[str, str], platform: str, home: Path) -> Path
         platform: As `sys.platform` says it.
         home: The user's home directory.
     """
-    named = _directory(env, "MLXK_STORE_DIR", home)
+    named = named_directory(env, "MLXK_STORE_DIR", home)
     if named is not None:
         return named
     if platform == "darwin":
@@ -26,19 +28,12 @@ def default_store_dir(env: Mapping[str, str], platform: str, home: Path) -> Path
 def default_hf_caches(env: Mapping[str, str], home: Path) -> tuple[Path, ...]:
     """The hub cache, which holds the `models--…` folders: the one that huggingface_hub would use."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        named = _directory(env, name, home)
+        named = named_directory(env, name, home)
         if named is not None:
             return (named,)
-    base = _directory(env, "HF_HOME", home) or _cache_home(env, home) / "huggingface"
+    base = named_directory(env, "HF_HOME", home) or _cache_home(env, home) / "huggingface"
     return (base / "hub",)
 
 
 def _cache_home(env: Mapping[str, str], home: Path) -> Path:
-    return _directory(env, "XDG_CACHE_HOME", home) or home / ".cache"
-
-
-def _directory(env: Mapping[str, str], name: str, home: Path) -> Path | None:
-    text = env.get(name)
-    if not text:
-        return None
-    return home / text[2:] if text.startswith("~/") else Path(text).absolute()
+    return named_directory(env, "XDG_CACHE_HOME", home) or home / ".cache"
