@@ -5,21 +5,26 @@
 the same contract suites as the real adapters (`tests/contracts`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from pathlib import Path
-from socket import socket
-from typing import Literal, Protocol
+from __future__ import annotations
 
-from mlxlock.errors import MlxlockError
-from mlxlock.planning.layout import Tree
-from mlxlock.planning.plan import Inventory, Plan
-from mlxlock.spec.digest import Blake3, Sha256
-from mlxlock.spec.names import CommitHash, RepoId, RepoType, Revision
-from mlxlock.spec.record import CachedRepo, Exchange, Pin, RunnerEnvironment, SandboxLevel
-from mlxlock.spec.resolution import FileEntry, RemoteFile, Resolution
-from mlxlock.spec.sentinel_reader import SeenSentinel
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:  # whoever shows progress needs none of these, and `--help` neither
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+    from socket import socket
+
+    from mlxlock.errors import MlxlockError
+    from mlxlock.planning.layout import Tree
+    from mlxlock.planning.plan import Inventory, Plan
+    from mlxlock.spec.digest import Blake3, Sha256
+    from mlxlock.spec.names import CommitHash, RepoId, RepoType, Revision
+    from mlxlock.spec.record import CachedRepo, Exchange, Pin, RunnerEnvironment, SandboxLevel
+    from mlxlock.spec.resolution import FileEntry, RemoteFile, Resolution
+    from mlxlock.spec.sentinel_reader import SeenSentinel
 
 # --- progress -----------------------------------------------------------------------------------------------
 
@@ -99,7 +104,7 @@ class Source(Protocol):
         """
         ...
 
-    def fetch(self, files: Sequence[RemoteFile], store: "BlobStore", on_event: OnEvent = ignore) -> None:
+    def fetch(self, files: Sequence[RemoteFile], store: BlobStore, on_event: OnEvent = ignore) -> None:
         """Bring every file into the store, hashed as it arrives and compared before it gets a name.
 
         Files the store already has cost nothing. Interrupted ones continue.

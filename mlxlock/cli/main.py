@@ -3,11 +3,9 @@
 A verb's module is imported when the verb is asked for, so that `--help` and the quick verbs stay quick.
 """
 
-import difflib
 import os
 import re
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -48,6 +46,8 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb, or say which one is near."""
         if args and args[0] not in VERBS:
+            import difflib
+
             near = difflib.get_close_matches(args[0], VERBS, n=1)
             meant = f", did you mean `{near[0]}`?" if near else ""
             raise UsageError(f"no command `{args[0]}`{meant}", hint=f"see `{ctx.info_name} --help`")
@@ -104,6 +104,8 @@ def _show(error: BaseException, argv: Sequence[str]) -> int:
     verb, look = verb_of(argv), look_of(argv)
     explained = _explained(error, verb)
     if isinstance(explained, InternalError) and look.verbose:
+        import traceback
+
         traceback.print_exception(error)
     return show_error(verb, explained, look)
 

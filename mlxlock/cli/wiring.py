@@ -11,15 +11,11 @@ from typing import Literal
 from blake3 import blake3
 
 from mlxlock import __version__
-from mlxlock.cli.laboratory import RealLaboratory
 from mlxlock.cli.options import Common
 from mlxlock.errors import DiskError
-from mlxlock.ports import BlobStore, Library, LinkMode, OnEvent, Overlay, Ports, Source, Workspace
+from mlxlock.ports import BlobStore, Laboratory, Library, LinkMode, OnEvent, Overlay, Ports, Source, Workspace
 from mlxlock.store import DirectoryStore, default_hf_caches, default_store_dir
-from mlxlock.workspace import environment
 from mlxlock.workspace.directory import DirectoryWorkspace
-from mlxlock.workspace.homes import workspace_roots
-from mlxlock.workspace.library import DirectoryLibrary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +55,9 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
             on_event=on_event,
         )
 
-    def laboratory() -> RealLaboratory:
+    def laboratory() -> Laboratory:
+        from mlxlock.cli.laboratory import RealLaboratory
+
         return RealLaboratory(
             project=project, store_dir=store_dir, store=store(), sandboxed=chosen.sandboxed, on_event=on_event
         )
@@ -95,6 +93,9 @@ def _store(store_dir: Path, choices: Choices) -> BlobStore:
 
 
 def _library() -> Library:
+    from mlxlock.workspace.homes import workspace_roots
+    from mlxlock.workspace.library import DirectoryLibrary
+
     home = _home()
     return DirectoryLibrary(
         roots=workspace_roots(os.environ, home), caches=default_hf_caches(os.environ, home), home=home
@@ -117,30 +118,8 @@ def _source(common: Common, on_event: OnEvent) -> Source:
     return HubSource(endpoint_from(os.environ), jobs=common.jobs, on_event=on_event)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Overlay:
-    """`environment.Overlay`, with the shell lines as a method."""
-
-    inner: environment.Overlay
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        return self.inner.variables
-
-    @property
-    def unset(self) -> tuple[str, ...]:
-        return self.inner.unset
-
-    @property
-    def directories(self) -> tuple[Path, ...]:
-        return self.inner.directories
-
-    def over(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        return self.inner.over(inherited)
-
-    def as_shell(self, shell: Literal["sh", "fish"]) -> str:
-        return environment.as_shell(self.inner, shell)
-
-
 def _overlay(root: Path, inherited: Mapping[str, str]) -> Overlay:
-    return _Overlay(inner=environment.overlay(root, inherited))
+    from mlxlock.cli.overlay import RealOverlay
+    from mlxlock.workspace.environment import overlay
+
+    return RealOverlay(inner=overlay(root, inherited))

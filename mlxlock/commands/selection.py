@@ -3,9 +3,7 @@
 A step of `sync`, `status` and `verify`. Owns that a manifest's groups and markers select, and nothing else.
 """
 
-from collections.abc import Iterable
-
-from packaging.markers import default_environment
+from collections.abc import Iterable, Mapping
 
 from mlxlock.commands.obtain import completer
 from mlxlock.planning.assemble import complete_model
@@ -20,9 +18,17 @@ __all__ = ["Selection", "chosen_models", "seen_models", "unseen_models"]
 
 def chosen_models(manifest: Manifest, lockfile: Lockfile, selection: Selection) -> tuple[LockedModel, ...]:
     """The locked models that are selected here; a locked model that left the manifest is not."""
-    environment = {key: str(value) for key, value in default_environment().items()}
-    names = {model.name for model in selected(manifest, selection, environment)}
+    names = {model.name for model in selected(manifest, selection, _environment(manifest))}
     return tuple(model for model in lockfile.models if model.name in names)
+
+
+def _environment(manifest: Manifest) -> Mapping[str, str]:
+    """What the manifest's markers are judged in; nothing when it has none."""
+    if all(model.when is None for model in manifest.models):
+        return {}
+    from packaging.markers import default_environment  # noqa: PLC0415 - most manifests have no marker
+
+    return {key: str(value) for key, value in default_environment().items()}
 
 
 def seen_models(models: Iterable[LockedModel], store: BlobStore) -> tuple[LockedModel, ...]:

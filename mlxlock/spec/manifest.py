@@ -6,13 +6,14 @@ Owns the shape, and what of it becomes a lock entry's `request`. `manifest_reade
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
-
-from packaging.markers import Marker
+from typing import TYPE_CHECKING, Final, Literal
 
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import Request
 from mlxlock.spec.names import ModelName, RepoId, Revision
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
 
 DEFAULT_WORKSPACE: Final = "models"
 DEFAULT_REVISION: Final = Revision("main")
@@ -62,7 +63,7 @@ class ModelSpec:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    when: Marker | None = None
+    when: "Marker | None" = None
     kind: Kind | None = None
     dir: str | None = None
     remote_code: RemoteCode | None = None

@@ -5,13 +5,13 @@ Owns one parser each, all of them `str` to value with a `ValueError` that a pers
 
 import re
 from collections.abc import Mapping
-from typing import Final
-
-from packaging.markers import Marker
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from typing import TYPE_CHECKING, Final
 
 from mlxlock.spec.names import RepoId, RepoPath, collision_key
 from mlxlock.spec.readers import plain
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,31}}")
@@ -51,6 +51,8 @@ def version_range(text: str) -> str:
     Raises:
         ValueError: It is none.
     """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - few manifests have a range
+
     try:
         SpecifierSet(plain(text))
     except InvalidSpecifier as error:
@@ -58,7 +60,7 @@ def version_range(text: str) -> str:
     return text
 
 
-def marker(text: str) -> Marker:
+def marker(text: str) -> "Marker":
     """A PEP 508 marker over the environment.
 
     Raises:
@@ -66,6 +68,8 @@ def marker(text: str) -> Marker:
     """
     if _OF_PACKAGES.search(_QUOTED.sub("", text)):
         raise ValueError(f"{text!r} asks for extras, which only packages have")
+    from packaging.markers import Marker  # noqa: PLC0415 - few manifests have a marker
+
     try:
         found = Marker(text)
         found.evaluate(dict(_SOME_ENVIRONMENT))
