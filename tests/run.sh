@@ -58,5 +58,9 @@ say "mypy"
 mypy
 say "import contracts"
 lint-imports
+if [ $# -eq 0 ]; then
+    say "every branch of what is pure, by its own tests"
+    python -Im pytest -q tests/spec tests/planning --cov
+fi
 say "pytest"
 python -Im pytest "$@"

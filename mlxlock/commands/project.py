@@ -15,6 +15,7 @@ from mlxlock.errors import (
     ManifestMissingError,
 )
 from mlxlock.fs import disk_errors, write_atomic
+from mlxlock.ports import Note, OnEvent
 from mlxlock.spec.lockfile import REVISION, Lockfile
 from mlxlock.spec.lockfile_reader import parse_lockfile
 from mlxlock.spec.lockfile_writer import format_lockfile
@@ -109,6 +110,16 @@ def write_lockfile(project: Project, lockfile: Lockfile) -> bool:
     """
     refuse_newer(lockfile)
     return write_atomic(project.lockfile_path, format_lockfile(lockfile).encode())
+
+
+def warn_of_newer(lockfile: Lockfile, on_event: OnEvent) -> None:
+    """Say that a lock has more in it than this mlxlock reads."""
+    if lockfile.revision > REVISION:
+        text = (
+            f"`{LOCKFILE_NAME}` has revision {lockfile.revision}, and this mlxlock reads {REVISION}: "
+            f"what is new in it is passed over; upgrade mlxlock"
+        )
+        on_event(Note(text=text, level="warning"))
 
 
 def refuse_newer(lockfile: Lockfile) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlxlock.commands.project import Project, read_lockfile_if_any, read_manifest
+from mlxlock.commands.project import Project, read_lockfile_if_any, read_manifest, warn_of_newer
 from mlxlock.commands.report import Columns, Json, Line, Report, human_bytes
 from mlxlock.commands.selection import Selection, chosen_models, seen_models
 from mlxlock.planning.freshness import staleness
@@ -30,6 +30,7 @@ def status(project: Project, ports: Ports, options: StatusOptions) -> Report:
     """
     manifest = read_manifest(project)
     lockfile = read_lockfile_if_any(project)
+    warn_of_newer(lockfile or Lockfile(), ports.on_event)
     reasons = tuple(str(reason) for reason in staleness(manifest, lockfile or Lockfile()))
     models = chosen_models(manifest, lockfile or Lockfile(), options.selection)
     seen = seen_models(models, ports.store())

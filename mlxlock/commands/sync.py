@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mlxlock.commands.obtain import missing_from, needs_of, obtain
-from mlxlock.commands.project import Project, read_lockfile, read_manifest
+from mlxlock.commands.project import Project, read_lockfile, read_manifest, warn_of_newer
 from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.commands.selection import Selection, chosen_models, seen_models, unseen_models
 from mlxlock.errors import DriftError, LockStaleError
@@ -86,6 +86,7 @@ def check_fresh(manifest: Manifest, lockfile: Lockfile, ports: Ports, *, frozen:
     Raises:
         LockStaleError: With every reason.
     """
+    warn_of_newer(lockfile, ports.on_event)
     reasons = tuple(str(reason) for reason in staleness(manifest, lockfile))
     if reasons and not frozen:
         raise LockStaleError("`models.lock` is stale", hint="run `mlxk lock`", details=reasons)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mlxlock.commands.project import Project, read_lockfile, read_manifest
+from mlxlock.commands.project import Project, read_lockfile, read_manifest, warn_of_newer
 from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.commands.selection import Selection, chosen_models, seen_models
 from mlxlock.planning.layout import lay_out
@@ -35,6 +35,7 @@ def verify(project: Project, ports: Ports, options: VerifyOptions) -> Report:
     """
     manifest = read_manifest(project)
     lockfile = read_lockfile(project)
+    warn_of_newer(lockfile, ports.on_event)
     models = chosen_models(manifest, lockfile, options.selection)
     tree = lay_out(seen_models(models, ports.store()))
     workspace = ports.workspace(project.workspace_root(manifest))

@@ -63,7 +63,7 @@ class TextNode:
     Attributes:
         content: All of it.
         ref: Whether it is a `refs/<revision>`: written after everything it points to.
-        advisory: Its presence is enough, whatever it says (other programs write it too).
+        advisory: Its presence is enough, whatever it says (huggingface_hub writes CACHEDIR.TAG too).
     """
 
     content: bytes
@@ -121,7 +121,7 @@ def lay_out(models: Iterable[LockedModel]) -> Tree:
         LockfileError: A file was never seen, so its content has no name in the store.
     """
     chosen = sorted(models, key=lambda model: model.name)
-    nodes: dict[str, Node] = {f"{HUB_DIR}/CACHEDIR.TAG": TextNode(content=CACHEDIR_TAG)}
+    nodes: dict[str, Node] = {f"{HUB_DIR}/CACHEDIR.TAG": TextNode(content=CACHEDIR_TAG, advisory=True)}
     for model in chosen:
         nodes.update(_model_nodes(model))
         _add(nodes, _declared_cache_nodes(model))

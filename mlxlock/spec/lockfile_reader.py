@@ -5,6 +5,7 @@ The inverse of `lockfile_writer`. Owns the keys that the lock may have; what mus
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from mlxlock.errors import LockfileError, LockNewerError
@@ -26,7 +27,7 @@ from mlxlock.spec.lockfile import (
     Snapshot,
 )
 from mlxlock.spec.names import REPO_TYPES, CommitHash, ModelName, RepoId, RepoPath, Revision
-from mlxlock.spec.readers import Table, load_toml, plain
+from mlxlock.spec.readers import Problems, Table, load_toml, plain
 from mlxlock.spec.record import PHASES, SandboxLevel
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.upgrades import upgrade
@@ -49,11 +50,13 @@ def parse_lockfile(text: str, name: str = "models.lock") -> Lockfile:
 
     Raises:
         LockfileError: Not TOML, merge markers, or anything wrong in it; `details` has one line a problem.
-        LockNewerError: A later version, or keys of a later revision.
+        LockNewerError: A later version, or values that only a later revision can explain; its unknown keys
+            are passed over.
         RefClashError: Two entries give one revision of one repo two commits.
     """
     loaded = load_toml(text, name, LockfileError)
-    root = Table(upgrade(loaded.raw, name), "", loaded.problems)
+    document = upgrade(loaded.raw, name)
+    root = Table(document, "", Problems(unknown_pass=_is_newer(document)))
     root.value("version")
     revision = root.integer("revision", minimum=1, required=True) or REVISION
     models = tuple(_model(table) for table in root.tables("model"))
@@ -73,6 +76,12 @@ def parse_lockfile(text: str, name: str = "models.lock") -> Lockfile:
     )
     check_invariants(lockfile, name)
     return lockfile
+
+
+def _is_newer(document: Mapping[str, object]) -> bool:
+    """Whether what is unknown in it is what a later mlxlock added."""
+    revision = document.get("revision")
+    return isinstance(revision, int) and revision > REVISION
 
 
 def _model(table: Table) -> LockedModel | None:

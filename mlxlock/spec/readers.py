@@ -49,11 +49,16 @@ class Problem:
 
 
 class Problems:
-    """All that is wrong with one file, in the order it was found."""
+    """All that is wrong with one file, in the order it was found.
 
-    __slots__ = ("_found",)
+    Attributes:
+        unknown_pass: Whether keys that nobody asked for are none: the file is of a later revision than ours.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_found", "unknown_pass")
+
+    def __init__(self, *, unknown_pass: bool = False) -> None:
+        self.unknown_pass = unknown_pass
         self._found: list[Problem] = []
 
     def __len__(self) -> int:
@@ -206,7 +211,8 @@ class Table:
 
         No more of them than are ever told: a hostile file may hold many, and each search costs.
         """
-        for key in self.unknown()[:MAX_LISTED]:
+        unknown = () if self.problems.unknown_pass else self.unknown()
+        for key in unknown[:MAX_LISTED]:
             self.problem(None, _unknown_key(key, self._asked))
 
     def _value(self, key: str, *, required: bool) -> object:

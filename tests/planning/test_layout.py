@@ -7,6 +7,7 @@ import pytest
 
 from mlxlock.errors import LockfileError
 from mlxlock.planning.layout import FileNode, LinkNode, SentinelNode, TextNode, lay_out
+from mlxlock.spec.lockfile import Download
 from mlxlock.spec.names import RepoPath
 from tests.planning.locks import COMMIT, OTHER, artifact, model, seen
 
@@ -100,6 +101,18 @@ def test_the_sentinels_hash_is_what_sha256sum_would_give() -> None:
         f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in (("a", b"1"), ("b", b"2"))
     )
     assert node.sentinel.content_hash == "sha256:" + hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_a_download_stands_below_the_cache() -> None:
+    file = seen("python/data", b"d")
+    assert file.sha256 is not None
+    assert file.blake3 is not None
+    download = Download(
+        url="https://a.org/d", size_bytes=1, sha256=file.sha256, blake3=file.blake3, path=file.path
+    )
+    node = lay_out([replace(model(), downloads=(download,))]).nodes[RepoPath(".hf_cache/python/data")]
+    assert isinstance(node, FileNode)
+    assert (node.identity, node.source) == (file.blake3, "chat: https://a.org/d")
 
 
 def test_the_order_of_models_changes_nothing() -> None:

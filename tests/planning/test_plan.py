@@ -145,3 +145,19 @@ def test_something_in_the_way_is_obstructed() -> None:
     there = built(tree)
     blocked = Inventory(found={**there.found, CONFIG: FoundOther(kind="directory")}, owned=there.owned)
     assert [finding.problem for finding in judge(tree, blocked).findings] == ["obstructed"]
+
+
+def test_a_cachedir_tag_that_another_program_wrote_is_as_good() -> None:
+    tag = RepoPath(".hf_cache/hub/CACHEDIR.TAG")
+    tree = lay_out([model()])
+    there = built(tree)
+    theirs = Inventory(found={**there.found, tag: EDITED}, owned=there.owned)
+    assert make_plan(tree, theirs).is_empty
+    assert judge(tree, theirs).clean
+    gone = Inventory(found={**there.found, tag: FoundLink(target="x")}, owned=there.owned)
+    assert [change.path for change in make_plan(tree, gone).changed] == [tag]
+
+
+def test_only_files_come_from_the_store() -> None:
+    plan = make_plan(lay_out([model()]), EMPTY)
+    assert sorted(node.file.path for node in plan.put_files) == ["config.json", "model.safetensors"]

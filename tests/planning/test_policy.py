@@ -1,0 +1,58 @@
+"""What `[policy]` refuses, and that each refusal says how to allow it."""
+
+from dataclasses import replace
+
+import pytest
+
+from mlxlock.errors import PolicyError
+from mlxlock.planning.policy import check_policy, check_remote_code, policy_problems
+from mlxlock.spec.lockfile import LockedModel
+from mlxlock.spec.manifest_reader import parse_manifest
+from tests.planning.locks import model, seen
+
+
+def licensed(license_id: str | None) -> LockedModel:
+    made = model()
+    return replace(made, snapshot=replace(made.snapshot, license=license_id))
+
+
+def problems(policy: str, *models: LockedModel) -> tuple[str, ...]:
+    return policy_problems(parse_manifest(f"[policy]\n{policy}\n"), models)
+
+
+def test_without_a_policy_everything_is_fine() -> None:
+    pickled = model("chat", "org/chat", seen("a.bin", lfs=True))
+    assert problems("", licensed(None), pickled) == ()
+    check_policy(parse_manifest(""), [licensed(None), pickled])
+
+
+def test_a_licence_that_is_not_named_is_refused_with_the_way_to_allow_it() -> None:
+    assert problems('licenses = ["mit"]', licensed("mit")) == ()
+    assert problems('licenses = ["mit"]', licensed("cc-by-nc-4.0")) == (
+        '`chat` has the licence `cc-by-nc-4.0`; add "cc-by-nc-4.0" to `policy.licenses` to allow it',
+    )
+    assert problems('licenses = ["mit"]', licensed(None)) == ("`chat` names no licence",)
+
+
+def test_pickled_weights_are_refused_by_their_format() -> None:
+    pickled = model("chat", "org/chat", seen("a.bin"), seen("b.safetensors"), seen("c.json"))
+    (line,) = problems('formats = ["safetensors"]', pickled)
+    assert line == '`chat` has `pickle` weights; add "pickle" to `policy.formats`, or `exclude` them'
+    assert problems('formats = ["safetensors"]', model()) == ()
+
+
+def test_all_that_is_refused_is_one_error() -> None:
+    with pytest.raises(PolicyError) as caught:
+        check_policy(parse_manifest('[policy]\nlicenses = ["mit"]\n'), [licensed("x"), licensed(None)])
+    assert len(caught.value.details) == 2
+    assert caught.value.hint == "change `[policy]`, or choose another model"
+
+
+def test_code_that_would_be_executed_is_refused_unless_it_is_allowed() -> None:
+    texts = {"config.json": '{"model_file": "mine.py"}'}
+    check_remote_code(model(), texts, allowed=True)
+    check_remote_code(model(), {"config.json": "{}"}, allowed=False)
+    with pytest.raises(PolicyError, match="`chat` would execute code that its repo ships") as caught:
+        check_remote_code(model(), texts, kind="text", allowed=False)
+    assert "mine.py" in caught.value.details[0]
+    assert "`[models.chat]`" in (caught.value.hint or "")

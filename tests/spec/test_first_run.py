@@ -1,0 +1,47 @@
+"""First runs as both files declare them: each problem placed, and nothing said that has no meaning."""
+
+import tomllib
+
+import pytest
+
+from mlxlock.spec.first_run import FirstRun, read_first_runs
+from mlxlock.spec.readers import Problems, Table
+
+
+def read(text: str) -> tuple[tuple[FirstRun, ...] | None, tuple[str, ...]]:
+    table = Table(tomllib.loads(text), "", Problems())
+    return read_first_runs(table), table.problems.lines()
+
+
+def test_absent_is_the_default_and_false_is_never() -> None:
+    assert read("") == (None, ())
+    assert read("first-run = false") == ((), ())
+
+
+def test_every_key_is_read_and_written_in_one_order() -> None:
+    text = 'first-run = [{ compare = "none", seed = 1, timeout-s = 2, vad = true, prompt = "p", name = "n" }]'
+    (found,), problems = read(text)[0] or (), read(text)[1]
+    assert problems == ()
+    assert list(found.as_table()) == ["name", "prompt", "seed", "vad", "timeout-s", "compare"]
+
+
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        ("true", "`first-run`: expected an array of tables, got a boolean"),
+        ("[{}]", "`first-run[0]`: `name` is missing"),
+        (
+            '[{ name = "a", command = [] }]',
+            "`first-run[0].command`: expected a program and its arguments, got an empty array",
+        ),
+        (
+            '[{ name = "a", command = ["x"], prompt = "p" }]',
+            "`first-run[0].prompt`: has no meaning beside `command`: give the program its own arguments",
+        ),
+        ('[{ name = "a" }, { name = "a" }]', "`first-run`: two first runs are called `a`"),
+        ('[{ name = "a", timeout-s = 0 }]', "`first-run[0].timeout-s`: expected an integer from 1 to"),
+    ],
+)
+def test_what_is_wrong_is_placed(runs: str, told: str) -> None:
+    (line,) = read(f"first-run = {runs}")[1]
+    assert line.startswith(told)
