@@ -33,7 +33,7 @@
     │   └── FirstRunError          first-run-failed    the model did not run
     ├── PartialError               partial             exit 3: done in part (`--keep-going`)
     ├── InternalError              internal            exit 2: a bug in mlxlock
-    └── StoppedError               interrupted         exit 130: Ctrl-C
+    └── InterruptError             interrupted         exit 130: Ctrl-C
 
 Adapters translate foreign exceptions at their border with ``raise … from``; only ``cli`` catches.
 A negative *answer* (a verdict, a staleness) is a value, not an exception.
@@ -246,7 +246,7 @@ class InternalError(MlxlockError):
     code = "internal"
 
 
-class StoppedError(MlxlockError):
+class InterruptError(MlxlockError):
     """The user pressed Ctrl-C; the same command continues where it was."""
 
     code = "interrupted"

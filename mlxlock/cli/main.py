@@ -3,11 +3,11 @@
 A verb's module is imported when the verb is asked for, so that `--help` and the quick verbs stay quick.
 """
 
-import os
 import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +17,8 @@ from mlxlock import __version__
 from mlxlock.cli.early import look_of, verb_of
 from mlxlock.cli.options import common_options
 from mlxlock.cli.verbs import SECTIONS, VERBS
-from mlxlock.errors import InternalError, MlxlockError, StoppedError, UsageError
-from mlxlock.render import show_error
+from mlxlock.errors import InternalError, InterruptError, MlxlockError, UsageError
+from mlxlock.render import listened_to, show_error
 
 _TAKEN: Final = frozenset({"exec", "list"})
 """Verbs whose name Python has already."""
@@ -78,13 +78,13 @@ def run(argv: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    try:
+    # A text that the terminal's encoding lacks is better shown escaped than not at all.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    code = 0
+    with listened_to(sys.stdout):
         code = _answered(argv)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has enough; Python would complain again at its own exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return code
 
 
@@ -116,7 +116,7 @@ def _explained(error: BaseException, verb: str | None) -> MlxlockError:
         case MlxlockError():
             return error
         case KeyboardInterrupt() | click.Abort():
-            return StoppedError("interrupted", hint="run the same command again to continue")
+            return InterruptError("interrupted", hint="run the same command again to continue")
         case click.ClickException():
             return UsageError(
                 _reworded(error), hint=f"see `{' '.join(filter(None, [_program(), verb]))} --help`"

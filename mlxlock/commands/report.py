@@ -21,10 +21,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Rows to align; the first may be a header."""
+    """Rows to align.
+
+    Attributes:
+        rows: Cells, equally many in each.
+        header: What stands above them.
+        gives_way: The column that may be cut on a terminal too narrow; None: lines wrap there.
+    """
 
     rows: tuple[tuple[str, ...], ...]
     header: tuple[str, ...] | None = None
+    gives_way: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,9 @@ def _report(states: Sequence[tuple[LockedModel, str]], reasons: tuple[str, ...],
         for model, state in states
     )
     lines: list[Line | Columns] = (
-        [Columns(header=("Name", "Model", "Size", "Offline", "Workspace"), rows=rows)] if rows else []
+        [Columns(header=("Name", "Model", "Size", "Offline", "Workspace"), rows=rows, gives_way=1)]
+        if rows
+        else []
     )
     lines += [Line(f"stale: {reason}", "warning") for reason in reasons]
     data: dict[str, Json] = {

@@ -78,6 +78,8 @@ class Fetcher:
             persist=persist,
             tell=tell,
         )
+        for remote in missing:  # all before the first byte, so that whoever draws knows how much it is
+            tell(Started(task=_task(remote), label=remote.file.path, total=remote.file.size_bytes))
         crew = _Crew(work=errand.bring, queue=deque(missing), stop=stop, interrupt=live.abort)
         crew.run(min(self._jobs, len(missing)))
 
@@ -96,6 +98,10 @@ def distinct(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
     return tuple(sorted(by_content.values(), key=lambda remote: -remote.file.size_bytes))
 
 
+def _task(remote: RemoteFile) -> str:
+    return f"{remote.repo}@{remote.commit}/{remote.file.path}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Errand:
     """What a worker does with one file."""
@@ -109,8 +115,7 @@ class _Errand:
 
     def bring(self, remote: RemoteFile) -> None:
         """Download, compare, name."""
-        task = f"{remote.repo}@{remote.commit}/{remote.file.path}"
-        self.tell(Started(task=task, label=remote.file.path, total=remote.file.size_bytes))
+        task = _task(remote)
         if not self._try(remote, task, afresh=False):
             self._try(remote, task, afresh=True)
         self.tell(Finished(task=task))

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from mlxlock.hub.fetch import distinct
+from mlxlock.ports import Finished, Started
 from mlxlock.spec.names import RepoType
 from mlxlock.store import DirectoryStore
 from tests.hub.support import Heard, contents, downloads, remotes, source_for, wanted
@@ -81,6 +82,9 @@ def test_one_queue_over_all_repos_biggest_first(loopback_hub: LoopbackHub, store
     source.fetch(files, store, heard)
     assert heard.started == ["3000.bin", "200.bin", "70.bin", "10.bin", "5.bin"]
     assert (heard.finished, heard.bytes_advanced) == (5, 3285)
+    assert all(isinstance(event, Started) for event in heard.events[:5]), "the whole is known from the start"
+    ended = [event.task for event in heard.events if isinstance(event, Finished)]
+    assert ended == [event.task for event in heard.events[:5] if isinstance(event, Started)]
 
 
 def test_what_the_lock_knows_beyond_the_hub_is_compared_too(

@@ -2,6 +2,8 @@
 
 import dataclasses
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 
 import pytest
@@ -12,9 +14,9 @@ from mlxlock.hub.client import HubSource
 from mlxlock.hub.endpoint import Endpoint
 from mlxlock.hub.fetch import Fetcher
 from mlxlock.hub.transport import CHUNK_BYTES
-from mlxlock.ports import Advanced, Finished, Started
+from mlxlock.ports import Advanced, Blob, Deposit, OnEvent, ignore
 from mlxlock.spec.names import CommitHash, RepoPath
-from mlxlock.spec.resolution import RemoteFile
+from mlxlock.spec.resolution import FileEntry, RemoteFile
 from mlxlock.store import DirectoryStore
 from tests.hub.support import Heard, Pauses, contents, downloads, remotes, source_for, wanted
 from tests.testhub import (
@@ -364,10 +366,30 @@ def test_the_first_error_ends_the_others_soon_and_keeps_what_came(
     assert len(contents(store, files)) == 5
 
 
+class Counted:
+    """A store that remembers when its deposits were opened and left."""
+
+    def __init__(self, inner: DirectoryStore) -> None:
+        self.inner = inner
+        self.changes: list[int] = []
+
+    def find(self, file: FileEntry) -> Blob | None:
+        return self.inner.find(file)
+
+    def adopt(self, files: Sequence[RemoteFile], on_event: OnEvent = ignore) -> tuple[RemoteFile, ...]:
+        return self.inner.adopt(files, on_event)
+
+    @contextmanager
+    def deposit(self, file: FileEntry) -> Iterator[Deposit]:
+        self.changes.append(1)
+        with self.inner.deposit(file) as deposit:
+            yield deposit
+        self.changes.append(-1)
+
+
 def test_no_more_than_jobs_files_at_a_time(loopback_hub: LoopbackHub, store: DirectoryStore) -> None:
     files = offered(loopback_hub, *[f"{n}.bin" for n in range(6)], size=1000)
     loopback_hub.fault(".bin", Slow(delay_s=0.1), server="cdn", times=None)
-    heard = Heard()
-    source_for(loopback_hub, jobs=2).fetch(files, store, heard)
-    running = [isinstance(event, Started) - isinstance(event, Finished) for event in heard.events]
-    assert max(accumulate(running)) == 2
+    counted = Counted(store)
+    source_for(loopback_hub, jobs=2).fetch(files, counted)
+    assert max(accumulate(counted.changes)) == 2
