@@ -142,6 +142,11 @@ class Deposit(Protocol):
         """How many bytes are already there (from an interrupted run), and hashed."""
         ...
 
+    @property
+    def path(self) -> Path:
+        """Where the first `offset` bytes can be read, by whoever opens it before `commit`."""
+        ...
+
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """Append bytes.
 
@@ -155,8 +160,16 @@ class Deposit(Protocol):
         """Forget what is there and begin at zero."""
         ...
 
+    def verify(self) -> None:
+        """Compare size and every asserted hash with what was written.
+
+        Raises:
+            MismatchError: Something differs; the bytes are gone, so that the next try starts clean.
+        """
+        ...
+
     def commit(self) -> Blob:
-        """Compare size and every asserted hash, then give the blob its name. The deposit is spent.
+        """Compare as `verify` does, then give the blob its name. The deposit is spent.
 
         Raises:
             MismatchError: Something differs; the bytes are gone, so that the next try starts clean.

@@ -26,33 +26,48 @@ def _agree(file: FileEntry, seen: Digests) -> bool:
 
 
 class MemoryDeposit:
-    """A `Deposit` whose bytes are a list until they are committed."""
+    """A `Deposit` whose bytes are in memory until they are committed, with a copy on disk for readers."""
 
     def __init__(self, store: "MemoryStore", file: FileEntry) -> None:
         self._store = store
         self._file = file
         self._there = store.find(file)
         self._bytes = store.partial.setdefault(file.etag, bytearray())
+        self._copy = store.directory / f"partial-{file.etag}"
 
     @property
     def offset(self) -> int:
         return self._there.size_bytes if self._there else len(self._bytes)
 
+    @property
+    def path(self) -> Path:
+        if self._there:
+            return self._there.path
+        self._copy.write_bytes(self._bytes)
+        return self._copy
+
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
         if self.offset + len(chunk) > self._file.size_bytes:
             raise self._mismatch("more bytes")
         self._bytes += chunk
+        if self._copy.exists():
+            self._copy.write_bytes(self._bytes)
 
     def restart(self) -> None:
         self._there = None
         self._bytes.clear()
 
+    def verify(self) -> None:
+        seen = digests_of(bytes(self._bytes))
+        if not self._there and not _agree(self._file, seen):
+            raise self._mismatch(f"{self._file.etag[:6]}: {seen}")
+
     def commit(self) -> Blob:
         if self._there:
             return self._there
-        data, seen = bytes(self._bytes), digests_of(bytes(self._bytes))
-        if not _agree(self._file, seen):
-            raise self._mismatch(f"{self._file.etag[:6]}: {seen}")
+        self.verify()
+        data = bytes(self._bytes)
+        self._copy.unlink(missing_ok=True)
         self._bytes.clear()
         return self._store.put(data)
 
@@ -71,7 +86,7 @@ class MemoryStore:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         self._blobs: dict[str, Blob] = {}
         self._locks: dict[str, Lock] = {}
         self.partial: dict[str, bytearray] = {}
@@ -82,7 +97,7 @@ class MemoryStore:
         seen = digests_of(data)
         assert seen.blake3 is not None
         assert seen.sha256 is not None
-        path = self._directory / seen.blake3
+        path = self.directory / seen.blake3
         path.unlink(missing_ok=True)
         path.write_bytes(data)
         path.chmod(0o444)

@@ -1,4 +1,4 @@
-"""What a mirror writes down: each exchange, with the phase that the runner says it is in.
+"""What a mirror writes down: each exchange, with the phase that the runner says it is in, and how it ended.
 
 Owns order, the phase file and the header by which a child names who asked; both come from a stranger's code,
 so they are read with care and believed to nobody's harm. Writes no file.
@@ -6,7 +6,7 @@ so they are read with care and believed to nobody's harm. Writes no file.
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,10 @@ _MAX_ASKED_BY: Final = 300
 _MAX_PHASE_BYTES: Final = 64
 
 
+Settle = Callable[[Exchange], Exchange]
+"""Says of an exchange how its answer ended."""
+
+
 class Journal:
     """The exchanges of one mirror.
 
@@ -32,7 +36,7 @@ class Journal:
     def __init__(self, phase_file: Path | None, *, limit: int = _MAX_EXCHANGES) -> None:
         self._phase_file = phase_file
         self._limit = limit
-        self._exchanges: list[Exchange] = []
+        self._exchanges: list[tuple[Exchange, Settle | None]] = []
         self._lock = threading.Lock()
 
     @property
@@ -40,21 +44,23 @@ class Journal:
         """Whether nothing more can be written down, and so nothing more may be answered."""
         return len(self._exchanges) >= self._limit
 
-    def note(self, exchange: Exchange, headers: Mapping[str, str]) -> None:
+    def note(self, exchange: Exchange, headers: Mapping[str, str], settle: Settle | None = None) -> None:
         """Write an exchange down, with what the child says about itself.
 
         Args:
             exchange: Without phase and asker.
             headers: The request's, by lower-case name.
+            settle: Asked again whenever somebody reads, for an answer that is not over yet.
         """
         told = replace(exchange, phase=self._phase(), asked_by=_asker(headers.get(ASKED_BY)))
         with self._lock:
-            self._exchanges.append(told)
+            self._exchanges.append((told, settle))
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """Every exchange so far, in the order of the answers."""
         with self._lock:
-            return tuple(self._exchanges)
+            noted = tuple(self._exchanges)
+        return tuple(exchange if settle is None else settle(exchange) for exchange, settle in noted)
 
     def _phase(self) -> Phase | None:
         if self._phase_file is None:

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import IO, Final, Protocol
 
 MAX_BODY_BYTES: Final = 1 << 20
 _MAX_CONNECTIONS: Final = 128
 _POLL_S: Final = 0.02
 _ACCEPT_S: Final = 5.0
 _FAREWELL_S: Final = 5.0
+_PATIENCE_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +50,36 @@ class Slice:
     size_bytes: int
 
 
+class Growing(Protocol):
+    """A file that is still being written."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the whole file, as the client is told."""
+        ...
+
+    def open(self) -> IO[bytes] | None:
+        """The file; None when it will never be whole."""
+        ...
+
+    def wait(self, sent: int, timeout_s: float) -> int | None:
+        """How many bytes may have been sent by now, `sent` after the timeout; None when no more ever will."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """One answer; its length is known before its first byte.
 
     Attributes:
         headers: Without `Content-Length`.
-        body: Bytes, or part of a file.
+        body: Bytes, part of a file, or a file that grows; one that stops growing ends the connection.
         length: What `Content-Length` says when that is not the body's own length (for `HEAD`).
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    body: bytes | Slice = b""
+    body: bytes | Slice | Growing = b""
     length: int | None = None
 
     @property
@@ -114,6 +132,11 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         self._stopping = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nobody is served any more."""
+        return self._stopping
 
     def stop(self) -> None:
         """Cut every connection, and give the threads a moment to see it."""
@@ -209,10 +232,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        if isinstance(reply.body, bytes):
-            self.wfile.write(reply.body)
-        else:
-            self._send_slice(reply.body)
+        match reply.body:
+            case bytes():
+                self.wfile.write(reply.body)
+            case Slice():
+                self._send_slice(reply.body)
+            case _:
+                self.close_connection = not self._send_growing(reply.body)
 
     def _send_slice(self, part: Slice) -> None:
         """Let the kernel send it. A file that became shorter ends the connection: nobody shall trust it."""
@@ -222,3 +248,19 @@ class _Handler(BaseHTTPRequestHandler):
             sent = self.connection.sendfile(file, part.offset, part.size_bytes)
         if sent != part.size_bytes:
             self.close_connection = True
+
+    def _send_growing(self, body: Growing) -> bool:
+        """Send what may be sent as it comes; False when that was not all."""
+        file = body.open()
+        if file is None:
+            return False
+        sent = 0
+        with file:
+            while sent < body.size_bytes:
+                ready = body.wait(sent, _PATIENCE_S)
+                if ready is None or self.server.stopping:
+                    return False
+                if ready > sent and self.connection.sendfile(file, sent, ready - sent) != ready - sent:
+                    return False
+                sent = ready
+        return True

@@ -16,20 +16,21 @@ class UnsatisfiableError(ValueError):
 def wanted_part(header: str | None, size_bytes: int) -> tuple[int, int] | None:
     """Start and end (exclusive) of what is asked for; None for the whole file.
 
-    An empty file is always whole: clients probe it with `bytes=0-0`.
+    An empty file is always whole: clients probe it with `bytes=0-0`. So is what is open at its end: clients
+    ask that way to complete bytes that they have, and nobody knows whether those are right.
 
     Raises:
         UnsatisfiableError: Nothing of the file is in the range.
     """
     found = _RANGE.fullmatch(header.replace(" ", "")) if header else None
-    if found is None or size_bytes == 0 or not (found[1] or found[2]):
+    if found is None or size_bytes == 0 or not found[2]:
         return None
     if not found[1]:
         start, end = max(size_bytes - int(found[2]), 0), size_bytes
     else:
         start = int(found[1])
-        end = min(int(found[2]) + 1, size_bytes) if found[2] else size_bytes
-        if found[2] and int(found[2]) < start:
+        end = min(int(found[2]) + 1, size_bytes)
+        if int(found[2]) < start:
             return None
     if start >= size_bytes:
         raise UnsatisfiableError

@@ -1,7 +1,7 @@
 """The answers to the Hub's reads: metadata from a resolution, bytes from the store.
 
-Owns which status and headers each read gets, and that a byte is sent only from a verified blob. Knows no
-prefix and writes nothing down.
+Owns which status and headers each read gets, and that parts of files are sent only from verified blobs. Knows
+no prefix and writes nothing down.
 """
 
 import json
@@ -18,9 +18,9 @@ from mlxlock.errors import (
     OfflineMissingError,
     RepoNotFoundError,
     RevisionNotFoundError,
-    StoreError,
 )
 from mlxlock.hub.answers import Json, describe, file_headers, list_paths, list_refs, list_tree
+from mlxlock.hub.flows import Flow, Flows
 from mlxlock.hub.loopback import Reply, Request, Slice
 from mlxlock.hub.pinning import Pinning
 from mlxlock.hub.ranges import UnsatisfiableError, wanted_part
@@ -43,6 +43,7 @@ class Answer:
         path: The file, for `resolve`.
         denied: Why nothing was served, when that was a refusal and not an answer.
         failure: What stood in the way, for the parent to tell.
+        flow: The file, while it is on its way.
     """
 
     reply: Reply
@@ -50,6 +51,7 @@ class Answer:
     path: RepoPath | None = None
     denied: str | None = None
     failure: MlxlockError | None = None
+    flow: Flow | None = None
 
 
 class Reads:
@@ -64,9 +66,8 @@ class Reads:
 
     def __init__(self, pinning: Pinning, source: Source, store: BlobStore, on_event: OnEvent) -> None:
         self._pinning = pinning
-        self._source = source
         self._store = store
-        self._on_event = on_event
+        self._flows = Flows(source, store, on_event)
 
     def answer(self, asked: Asked, request: Request, base: str) -> Answer:
         """Answer one read.
@@ -106,30 +107,25 @@ class Reads:
             reply = Reply(status=416, headers={**headers, "Content-Range": f"bytes */{file.size_bytes}"})
             return Answer(reply=reply, commit=resolution.commit, path=file.path)
         try:
-            blob = self._blob(resolution, file)
+            return self._sent(resolution, file, part)
         except MlxlockError as error:
             return _unfetched(error, resolution, file)
-        return Answer(reply=_sliced(blob, part, headers), commit=resolution.commit, path=file.path)
 
-    def _blob(self, resolution: Resolution, file: FileEntry) -> Blob:
-        """The verified blob, fetched when neither the store nor the user's own cache has it.
-
-        Of several who ask at once, one fetches and the others wait: the store has one deposit for a content.
+    def _sent(self, resolution: Resolution, file: FileEntry, part: tuple[int, int] | None) -> Answer:
+        """The file from the store, or as it comes when neither that nor the user's own cache has it.
 
         Raises:
             MlxlockError: It cannot be had.
         """
+        headers = file_headers(resolution, file)
         blob = self._store.find(file)
         if blob is None:
-            missing = self._store.adopt([resolution.remote(file)], self._on_event)
-            if missing:
-                self._source.fetch(missing, self._store, self._on_event)
-            blob = self._store.find(file)
-        if blob is None:
-            raise StoreError(
-                f"`{file.path}` of `{resolution.repo}` was fetched, and the store does not have it"
-            )
-        return blob
+            flow = self._flows.of(resolution.remote(file))
+            if part is None and flow.begun():
+                reply = Reply(status=200, headers=headers, body=flow)
+                return Answer(reply=reply, commit=resolution.commit, path=file.path, flow=flow)
+            blob = flow.blob()
+        return Answer(reply=_sliced(blob, part, headers), commit=resolution.commit, path=file.path)
 
 
 def _sliced(blob: Blob, part: tuple[int, int] | None, headers: Mapping[str, str]) -> Reply:

@@ -2,11 +2,11 @@
 
 Owns who is answered at all and what is written down. A stranger's code asks, so only the Hub's reads are
 answered, and only below a secret prefix: no write, no identity, no telemetry. A revision is resolved once;
-metadata come from that resolution, bytes from the store, verified before the first of them is sent. The child
+metadata come from that resolution, bytes from the store, and nobody gets all of them unverified. The child
 meets no redirect, no Xet, no other host and no token.
 
-A file that the store lacks is fetched whole while the client waits, without a byte in between: a child needs
-`HF_HUB_DOWNLOAD_TIMEOUT=3600` and `HF_HUB_ETAG_TIMEOUT=3600`, which `workspace.environment` sets.
+A file that the store lacks goes out as it comes in, but for its end, which waits for the verification: a
+child needs `HF_HUB_DOWNLOAD_TIMEOUT=3600` and `HF_HUB_ETAG_TIMEOUT=3600`, which `workspace.environment` sets.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from hmac import compare_digest
 from pathlib import Path
 from socket import socket
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mlxlock.errors import MlxlockError
 from mlxlock.hub.journal import Journal
@@ -27,6 +27,9 @@ from mlxlock.hub.routes import Asked, location, parse
 from mlxlock.ports import BlobStore, OnEvent, Source, ignore
 from mlxlock.spec.names import RepoId, Revision
 from mlxlock.spec.record import Exchange, Pin
+
+if TYPE_CHECKING:
+    from mlxlock.hub.flows import Flow
 
 _NO_ARTIFACT_PINS: Final[Mapping[RepoId, Revision]] = MappingProxyType({})
 _QUIET: Final = frozenset({"/api/agent-harnesses"})
@@ -62,6 +65,7 @@ class RecordingMirror:
         self._reads = Reads(self._pinning, source, store, on_event)
         self._journal = Journal(phase_file)
         self._failures: list[MlxlockError] = []
+        self._flows: list[Flow] = []
 
     @property
     def prefix(self) -> str:
@@ -82,7 +86,8 @@ class RecordingMirror:
 
     def failures(self) -> tuple[MlxlockError, ...]:
         """What kept the mirror from serving a read, in order; why a child failed may be among them."""
-        return tuple(self._failures)
+        late = (flow.problem for flow in dict.fromkeys(self._flows))
+        return (*self._failures, *(problem for problem in late if isinstance(problem, MlxlockError)))
 
     def _respond(self, request: Request) -> Reply:
         if self._journal.is_full:
@@ -110,7 +115,10 @@ class RecordingMirror:
             path=answer.path,
             denied=answer.denied,
         )
-        self._journal.note(exchange, request.headers)
+        flow = answer.flow
+        if flow is not None:
+            self._flows.append(flow)
+        self._journal.note(exchange, request.headers, None if flow is None else flow.settle)
         if answer.failure is not None:
             self._failures.append(answer.failure)
 

@@ -80,6 +80,13 @@ class FileDeposit:
         """How many bytes are there, and hashed."""
         return self._existing.size_bytes if self._existing else self._hasher.count
 
+    @property
+    def path(self) -> Path:
+        """Where the first `offset` bytes are, until `commit` gives the file another name."""
+        if self._existing is not None:
+            return self._existing.path
+        return self._path if self._taken is None else self._taken.path
+
     # --- the file
 
     def _refuse_foreign(self, fd: int) -> None:
@@ -178,6 +185,19 @@ class FileDeposit:
 
     # --- the end
 
+    def verify(self) -> None:
+        """Compare size and every known hash.
+
+        Raises:
+            MismatchError: Something differs; the bytes are gone, so that the next try starts clean.
+        """
+        if self._existing:
+            return
+        differences = _differences(self._file, self._hasher.digests()) or self._changed_meanwhile()
+        if differences:
+            self.restart()
+            raise self._mismatch(differences)
+
     def commit(self) -> Blob:
         """Compare size and every known hash, then give the blob its name. The deposit is spent.
 
@@ -188,10 +208,7 @@ class FileDeposit:
         fd = self._descriptor()
         if self._existing:
             return self._existing
-        differences = _differences(self._file, self._hasher.digests()) or self._changed_meanwhile()
-        if differences:
-            self.restart()
-            raise self._mismatch(differences)
+        self.verify()
         source = self._taken or _Taken(path=self._path, fd=fd, mtime_ns=0)
         with disk_errors(source.path):
             found = _seal(source.fd)

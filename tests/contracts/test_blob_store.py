@@ -121,6 +121,26 @@ def test_a_deposit_left_early_resumes_and_restart_forgets(subject: Subject, make
         assert deposit.commit().path.read_bytes() == DATA
 
 
+@MAKERS
+def test_what_was_written_can_be_read_while_it_is_on_its_way(subject: Subject, make: Make) -> None:
+    with subject.store.deposit(make(DATA)) as deposit, deposit.path.open("rb") as reader:
+        deposit.write(DATA[:100])
+        assert reader.read() == DATA[:100]
+        deposit.write(DATA[100:])
+        deposit.verify()
+        deposit.commit()
+        assert reader.read() == DATA[100:]
+
+
+@MAKERS
+def test_verifying_says_what_committing_would(subject: Subject, make: Make) -> None:
+    with subject.store.deposit(make(DATA)) as deposit:
+        deposit.write(DATA[:-1] + b"!")
+        with pytest.raises(MismatchError):
+            deposit.verify()
+        assert deposit.offset == 0
+
+
 def test_an_error_in_the_body_keeps_the_bytes(subject: Subject) -> None:
     def interrupted() -> None:
         with subject.store.deposit(lfs_file(DATA)) as deposit:
