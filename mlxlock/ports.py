@@ -21,9 +21,10 @@ if TYPE_CHECKING:  # whoever shows progress needs none of these, and `--help` ne
     from mlxlock.planning.layout import Tree
     from mlxlock.planning.plan import Inventory, Plan
     from mlxlock.spec.digest import Blake3, Sha256
-    from mlxlock.spec.names import CommitHash, RepoId, RepoType, Revision
+    from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, Revision
     from mlxlock.spec.record import CachedRepo, Exchange, Pin, RunnerEnvironment, SandboxLevel
     from mlxlock.spec.resolution import FileEntry, RemoteFile, Resolution
+    from mlxlock.spec.sentinel import Sentinel
     from mlxlock.spec.sentinel_reader import SeenSentinel
 
 # --- progress -----------------------------------------------------------------------------------------------
@@ -284,6 +285,20 @@ class Shelf:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """A file of a model's directory.
+
+    Attributes:
+        path: Relative, as the disk has it: perhaps one that no repo could have.
+        problem: Why it has no content that counts (a link, a pipe, an impossible name).
+    """
+
+    path: str
+    size_bytes: int
+    problem: str | None = None
+
+
 class Library(Protocol):
     """The models on this machine, in workspaces and Hugging Face caches. Only ever reads."""
 
@@ -304,6 +319,65 @@ class Library(Protocol):
 
     def model(self, directory: Path) -> LocalModel | None:
         """The model in a directory: a workspace, or a snapshot of a cache; None when there is none."""
+        ...
+
+    def files(self, model: LocalModel) -> tuple[ModelFile, ...]:
+        """All its files but a `.hf_cache`, sorted bytewise by path.
+
+        Raises:
+            DiskError: It cannot be read.
+        """
+        ...
+
+    def hashes(self, model: LocalModel, on_event: OnEvent = ignore) -> Mapping[str, Sha256]:
+        """The SHA-256 of each regular file that a content hash covers, from all its bytes, by path.
+
+        Raises:
+            DiskError: One cannot be read, or changes while it is read.
+        """
+        ...
+
+    def as_made(self, model: LocalModel) -> bool:
+        """Whether mlxk made this directory and every stat in it is as it was then; False proves nothing."""
+        ...
+
+
+class Building(Protocol):
+    """A model's directory on its way: complete, or never there."""
+
+    @property
+    def stage(self) -> Path:
+        """Where it is until it gets its name: hidden, beside the target, empty at first."""
+        ...
+
+    def add(self, blobs: Mapping[RepoPath, Blob], on_event: OnEvent = ignore) -> None:
+        """Bring files in from the store: by clone, hard link or copy, as the link mode says.
+
+        Raises:
+            DiskError: Too little space (computed before the first byte), or the disk refuses.
+            MismatchError: A blob is no longer what it was.
+        """
+        ...
+
+    def finish(self, sentinel: Sentinel) -> None:
+        """Write the sentinel, then give the directory its name; makes the `.hf_cache` beside it.
+
+        Raises:
+            DiskError: The disk refuses, or something has come to stand at the target.
+        """
+        ...
+
+
+class Workspaces(Protocol):
+    """Makes directories for single models, outside of what `sync` owns."""
+
+    def building(self, target: Path) -> AbstractContextManager[Building]:
+        """Begin one, alone; what a killed run left is cleared first. Leaving without `finish` leaves nothing.
+
+        Raises:
+            DiskError: The disk refuses.
+            BusyError: Another process makes it, and does not end.
+        """
         ...
 
 
@@ -523,6 +597,7 @@ class Ports:
         workspace: Opens a project's workspace, with the chosen link mode.
         laboratory: What first runs need.
         library: The models on this machine.
+        workspaces: Makes directories for single models.
         overlay: What `exec` and `env` change in the user's environment, for a workspace.
         on_event: Where progress goes.
     """
@@ -532,5 +607,6 @@ class Ports:
     workspace: Callable[[Path], Workspace]
     laboratory: Callable[[], Laboratory]
     library: Callable[[], Library]
+    workspaces: Callable[[], Workspaces]
     overlay: Callable[[Path, Mapping[str, str]], Overlay]
     on_event: OnEvent = ignore

@@ -36,7 +36,7 @@ def _choices(given: dict[str, Any]) -> tuple[Choices, LockOptions]:
 
 
 @click.command(epilog="Example: mlxk add asr=mlx-community/VibeVoice-ASR-4bit@main --kind stt")
-@click.argument("repos", nargs=-1, required=True, metavar="[NAME=]REPO[@REVISION]...")
+@click.argument("repos", nargs=-1, required=True, metavar="[NAME=]REPO[@REVISION]|DIR...")
 @click.option("--name", help="What to call it; the repo's basename by default.")
 @click.option("--revision", help="Branch, tag, refs/pr/N or commit.")
 @click.option("--version", "version", metavar="RANGE", help="The newest tag in a range, e.g. '>=1.0,<2'.")
@@ -51,7 +51,10 @@ def _choices(given: dict[str, Any]) -> tuple[Choices, LockOptions]:
 )
 @_change_options
 def add(**given: Any) -> int:
-    """Add models to models.toml (comments stay), then lock and sync."""
+    """Add models to models.toml (comments stay), then lock and sync.
+
+    DIR is what `mlxk clone` made: its repo, commit and patterns are taken over, without a download.
+    """
     choices, lock = _choices(given)
     options = AddOptions(lock=lock, **given)
     return finish(lambda ports, project: add_command(project, ports, options), choices)

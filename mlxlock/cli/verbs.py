@@ -15,6 +15,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "tree": ("mlxlock.cli.inspect", "Show what the lock holds."),
         "why": ("mlxlock.cli.inspect", "Show why the lock holds a repo."),
     },
+    "Models without a project": {
+        "clone": ("mlxlock.cli.clone", "Make a workspace of one model, at a commit, verified."),
+    },
     "Running them": {
         "run": ("mlxlock.cli.run", "Run a locked model, offline."),
         "exec": ("mlxlock.cli.run", "Run your own program on the workspace, pinned and offline."),

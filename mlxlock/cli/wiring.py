@@ -13,7 +13,18 @@ from blake3 import blake3
 from mlxlock import __version__
 from mlxlock.cli.options import Common
 from mlxlock.errors import DiskError
-from mlxlock.ports import BlobStore, Laboratory, Library, LinkMode, OnEvent, Overlay, Ports, Source, Workspace
+from mlxlock.ports import (
+    BlobStore,
+    Laboratory,
+    Library,
+    LinkMode,
+    OnEvent,
+    Overlay,
+    Ports,
+    Source,
+    Workspace,
+    Workspaces,
+)
 from mlxlock.store import DirectoryStore, default_hf_caches, default_store_dir
 from mlxlock.workspace.directory import DirectoryWorkspace
 
@@ -43,7 +54,7 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         project: The project's directory.
     """
     chosen = choices or Choices()
-    store_dir = default_store_dir(os.environ, sys.platform, _home())
+    store_dir = default_store_dir(os.environ, sys.platform, user_home())
     store = lru_cache(maxsize=1)(lambda: _store(store_dir, chosen))
 
     def workspace(root: Path) -> Workspace:
@@ -67,13 +78,14 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         store=store,
         workspace=workspace,
         laboratory=lru_cache(maxsize=1)(laboratory),
-        library=_library,
+        library=lambda: _library(store_dir),
+        workspaces=lambda: _workspaces(store_dir, chosen, on_event),
         overlay=_overlay,
         on_event=on_event,
     )
 
 
-def _home() -> Path:
+def user_home() -> Path:
     """The user's home.
 
     Raises:
@@ -88,17 +100,28 @@ def _home() -> Path:
 def _store(store_dir: Path, choices: Choices) -> BlobStore:
     if choices.adopt == "none":
         return DirectoryStore(store_dir)
-    caches = default_hf_caches(os.environ, _home())
+    caches = default_hf_caches(os.environ, user_home())
     return DirectoryStore(store_dir, adopt_from=caches, adopt_mode=choices.adopt)
 
 
-def _library() -> Library:
+def _workspaces(store_dir: Path, choices: Choices, on_event: OnEvent) -> Workspaces:
+    from mlxlock.workspace.building import DirectoryWorkspaces
+
+    return DirectoryWorkspaces(
+        store_dir / "workspaces", version=__version__, link_mode=choices.link_mode, on_event=on_event
+    )
+
+
+def _library(store_dir: Path) -> Library:
     from mlxlock.workspace.homes import workspace_roots
     from mlxlock.workspace.library import DirectoryLibrary
 
-    home = _home()
+    home = user_home()
     return DirectoryLibrary(
-        roots=workspace_roots(os.environ, home), caches=default_hf_caches(os.environ, home), home=home
+        roots=workspace_roots(os.environ, home),
+        caches=default_hf_caches(os.environ, home),
+        home=home,
+        records=store_dir / "workspaces",
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlxlock.commands.lock import LockOptions
 from mlxlock.commands.manifest_change import change_manifest
@@ -10,15 +10,16 @@ from mlxlock.commands.project import Project
 from mlxlock.commands.report import Report
 from mlxlock.commands.sync import SyncOptions
 from mlxlock.errors import UsageError
-from mlxlock.ports import Ports
+from mlxlock.ports import Library, LocalModel, Ports
 from mlxlock.spec.manifest_edit import add_model
 from mlxlock.spec.names import ModelName, RepoId
+from mlxlock.spec.sentinel_reader import SeenSentinel
 from mlxlock.spec.toml_text import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOptions:
-    """What `mlxk add` was asked for; each of `repos` is `[name=]org/name[@revision]`."""
+    """What `mlxk add` was asked for; each of `repos` is `[name=]org/name[@revision]`, or a clone's path."""
 
     repos: tuple[str, ...]
     name: str | None = None
@@ -41,7 +42,7 @@ def add(project: Project, ports: Ports, options: AddOptions) -> Report:
     """Edit the manifest; a lock that fails gives the old text back.
 
     Raises:
-        UsageError: A repo id that is none, or a name for several repos.
+        UsageError: A repo id that is none, a path to no clone, or a name for several repos.
         MlxlockError: As `lock` and `sync` raise.
     """
     if options.name and len(options.repos) > 1:
@@ -49,22 +50,75 @@ def add(project: Project, ports: Ports, options: AddOptions) -> Report:
 
     def edit(text: str) -> str:
         for repo in options.repos:
-            name, fields = _parsed(repo, options)
+            name, fields = _parsed(repo, options, ports.library())
             text = add_model(text, name, fields)
         return text
 
     return change_manifest("add", project, ports, edit, options)
 
 
-def _parsed(text: str, options: AddOptions) -> tuple[ModelName, Mapping[str, str | list[str]]]:
+def _parsed(
+    text: str, options: AddOptions, library: Library
+) -> tuple[ModelName, Mapping[str, str | list[str]]]:
     alias, _, spec = text.rpartition("=")
     repo_text, _, revision = spec.partition("@")
     try:
         repo = RepoId(repo_text)
-        name = ModelName(options.name or alias or default_name(repo))
     except ValueError as error:
-        raise UsageError(shown(str(error)), hint="write `mlxk add [name=]org/name[@revision]`") from error
-    return name, _fields(repo, revision or options.revision, options)
+        found = _workspace(spec, library)
+        if found is None:
+            raise _no_repo(error) from error
+        return _named(options.name or alias, _repo_of(found)), _fields_of(found, options)
+    return _named(options.name or alias, repo), _fields(repo, revision or options.revision, options)
+
+
+def _no_repo(error: ValueError) -> UsageError:
+    return UsageError(
+        shown(str(error)), hint="write `mlxk add [name=]org/name[@revision]`, or a clone's path"
+    )
+
+
+def _named(name: str, repo: RepoId) -> ModelName:
+    try:
+        return ModelName(name or default_name(repo))
+    except ValueError as error:
+        raise _no_repo(error) from error
+
+
+def _workspace(text: str, library: Library) -> LocalModel | None:
+    path = library.path(text)
+    return None if path is None else library.model(path)
+
+
+def _repo_of(found: LocalModel) -> RepoId:
+    """The repo that a directory was cloned from.
+
+    Raises:
+        UsageError: Nothing says so, or it is not what that repo has.
+    """
+    converted = found.sentinel is not None and found.sentinel.operation == "convert"
+    if found.repo is None or found.revision is None or converted:
+        why = "was converted" if converted else "does not say which repo and commit it is"
+        raise UsageError(
+            f"`{found.directory}` {why}", hint="add what `mlxk clone` made, or `org/name@revision`"
+        )
+    return found.repo
+
+
+def _fields_of(found: LocalModel, options: AddOptions) -> Mapping[str, str | list[str]]:
+    """Fields that mean this very directory, at its commit: its bytes are in the store already."""
+    repo = _repo_of(found)
+    sentinel = found.sentinel or SeenSentinel()
+    same = replace(
+        options,
+        include=options.include or sentinel.include,
+        exclude=options.exclude or sentinel.exclude,
+        dir=options.dir or (found.directory.name if found.where == "workspace" else None),
+    )
+    fields = dict(_fields(repo, found.revision, same))
+    if fields.get("dir") == repo.basename:
+        del fields["dir"]
+    return fields
 
 
 def default_name(repo: RepoId) -> str:

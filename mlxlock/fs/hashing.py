@@ -98,28 +98,41 @@ def open_regular(path: Path | str, *, dir_fd: int | None = None) -> Iterator[int
         os.close(fd)
 
 
-def hash_file(source: Path | int, algorithms: tuple[Algorithm, ...] = ALGORITHMS) -> Digests:
+def _unheard(_count: int) -> None:
+    """What is told how many bytes were hashed, when nobody listens."""
+
+
+def hash_file(
+    source: Path | int,
+    algorithms: tuple[Algorithm, ...] = ALGORITHMS,
+    *,
+    on_bytes: Callable[[int], None] = _unheard,
+) -> Digests:
     """Hash a file through one descriptor, in one pass and constant memory.
 
     Args:
         source: A path (no symlink), or a descriptor, read from its start.
         algorithms: Which digests to make.
+        on_bytes: Told how many bytes more were hashed.
 
     Raises:
         DiskError: It cannot be read, or it changed while it was read.
     """
     if isinstance(source, int):
-        return _hash_descriptor(source, algorithms, "the open file")
+        return _hash_descriptor(source, algorithms, "the open file", on_bytes)
     with disk_errors(source, doing="read"), open_regular(source) as fd:
-        return _hash_descriptor(fd, algorithms, f"`{source}`")
+        return _hash_descriptor(fd, algorithms, f"`{source}`", on_bytes)
 
 
-def _hash_descriptor(fd: int, algorithms: tuple[Algorithm, ...], name: str) -> Digests:
+def _hash_descriptor(
+    fd: int, algorithms: tuple[Algorithm, ...], name: str, on_bytes: Callable[[int], None]
+) -> Digests:
     with disk_errors(name.strip("`"), doing="read"):
         before = os.fstat(fd)
         hasher = Hasher(before.st_size, algorithms)
         for chunk in read_chunks(fd):
             hasher.update(chunk)
+            on_bytes(len(chunk))
         after = os.fstat(fd)
     if (hasher.count, before.st_mtime_ns) != (before.st_size, after.st_mtime_ns):
         raise DiskError(f"{name} changed while it was read", hint="stop what writes it, then try again")

@@ -6,7 +6,6 @@ Owns the shape of the workspace (formats.md §3). Never looks at a disk.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from typing import Final
 
 from blake3 import blake3
@@ -16,7 +15,7 @@ from mlxlock.spec.digest import Blake3, Sha256, content_hash
 from mlxlock.spec.lockfile import Artifact, LockedModel
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, Revision
 from mlxlock.spec.resolution import FileEntry
-from mlxlock.spec.sentinel import HASH_EXCLUDES, SENTINEL_NAME, Sentinel
+from mlxlock.spec.sentinel import SENTINEL_NAME, Sentinel, is_hashed, lasting_part
 
 CACHE_DIR: Final = ".hf_cache"
 HUB_DIR: Final = f"{CACHE_DIR}/hub"
@@ -84,8 +83,9 @@ class SentinelNode:
 
     @property
     def identity(self) -> Blake3:
-        """Of all it says but the times and the writing version."""
-        return Blake3(blake3(json.dumps(self.sentinel.lasting(), sort_keys=True).encode()).hexdigest())
+        """Of all it says but when, by which version and by which verb it was written."""
+        lasting = lasting_part(self.sentinel.lasting())
+        return Blake3(blake3(json.dumps(lasting, sort_keys=True).encode()).hexdigest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +140,12 @@ def _add(nodes: dict[str, Node], more: Iterable[tuple[str, Node]]) -> None:
 
 
 def _file_node(file: FileEntry, source: str) -> FileNode:
-    large = file.size_bytes >= LARGE_BYTES or file.path.suffix in WEIGHT_SUFFIXES
-    return FileNode(file=file, source=source, large=large)
+    return FileNode(file=file, source=source, large=is_large(file.path, file.size_bytes))
+
+
+def is_large(path: RepoPath, size_bytes: int) -> bool:
+    """Whether a file is worth a hard link: weights and anything over 8 MiB; people edit the others."""
+    return size_bytes >= LARGE_BYTES or path.suffix in WEIGHT_SUFFIXES
 
 
 def _model_nodes(model: LockedModel) -> Iterator[tuple[str, Node]]:
@@ -152,7 +156,7 @@ def _model_nodes(model: LockedModel) -> Iterator[tuple[str, Node]]:
 
 def _sentinel(model: LockedModel) -> Sentinel:
     hashes: dict[str, Sha256] = {
-        file.path: _seen_sha256(file, model.name) for file in model.files if not _excluded(file.path)
+        file.path: _seen_sha256(file, model.name) for file in model.files if is_hashed(file.path)
     }
     return Sentinel(
         source_repo=model.repo,
@@ -166,14 +170,6 @@ def _seen_sha256(file: FileEntry, source: str) -> Sha256:
     _file_node(file, source).identity  # noqa: B018 - raises for a file that was never seen
     assert file.sha256 is not None  # noqa: S101 - seen files have both hashes
     return file.sha256
-
-
-def _excluded(path: RepoPath) -> bool:
-    """Whether the sentinel's hash leaves a path out, by the ADR's list."""
-    names = path.split("/")
-    folders = {pattern.rstrip("/") for pattern in HASH_EXCLUDES if pattern.endswith("/")}
-    files = [pattern for pattern in HASH_EXCLUDES if not pattern.endswith("/")]
-    return bool(folders.intersection(names[:-1])) or any(fnmatch(names[-1], pattern) for pattern in files)
 
 
 def _snapshot(repo: RepoId, repo_type: RepoType, commit: CommitHash, path: RepoPath) -> str:

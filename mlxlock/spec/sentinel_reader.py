@@ -26,6 +26,8 @@ class SeenSentinel:
         repo: The same, where it is a repo.
         revision: The commit.
         content_hash: As stored; only a fresh hash tells whether it is true.
+        include: The patterns that it was cloned with.
+        exclude: Likewise.
     """
 
     source: str | None = None
@@ -37,6 +39,8 @@ class SeenSentinel:
     managed: bool = False
     content_hash: str | None = None
     hash_algorithm: str | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 def parse_sentinel(data: bytes) -> SeenSentinel:
@@ -62,6 +66,8 @@ def parse_sentinel(data: bytes) -> SeenSentinel:
 
 def _seen(document: Mapping[str, object]) -> SeenSentinel:
     source = _text(document.get("source_repo"))
+    parameters = document.get("parameters")
+    told = parameters if isinstance(parameters, dict) else {}
     return SeenSentinel(
         source=source,
         repo=_named(RepoId, source),
@@ -72,7 +78,14 @@ def _seen(document: Mapping[str, object]) -> SeenSentinel:
         managed=document.get("managed") is True,
         content_hash=_text(document.get("content_hash")),
         hash_algorithm=_text(document.get("hash_algorithm")),
+        include=_texts(told.get("include")),
+        exclude=_texts(told.get("exclude")),
     )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    texts = [_text(each) for each in value] if isinstance(value, list) else []
+    return tuple(text for text in texts if text is not None)
 
 
 def _text(value: object) -> str | None:

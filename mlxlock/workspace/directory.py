@@ -116,10 +116,10 @@ class DirectoryWorkspace:
             before = dict(settled(self._last.entries, self._last.seen_ns).entries)
         for path in (*plan.remove, *plan.quarantine, *(each.path for each in plan.put)):
             before.pop(path, None)
-        return StatIndex(entries={**before, **_settled_now(root, put).entries})
+        return StatIndex(entries={**before, **settled_now(root, put).entries})
 
 
-def _settled_now(root: Root, put: Mapping[RepoPath, Entry]) -> StatIndex:
+def settled_now(root: Root, put: Mapping[RepoPath, Entry]) -> StatIndex:
     """Of the files just put, those that a later scan may trust: still as staged, and no longer racy."""
     if not put:
         return StatIndex()

@@ -5,7 +5,7 @@ hides nothing beside it.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +14,14 @@ from typing import Final
 from mlxlock.errors import MlxlockError
 from mlxlock.fs import disk_errors, expanded, open_regular
 from mlxlock.planning.layout import CACHE_DIR
-from mlxlock.ports import LocalModel, Shelf
+from mlxlock.ports import LocalModel, ModelFile, OnEvent, Shelf, ignore
+from mlxlock.spec.digest import Sha256
 from mlxlock.spec.names import CommitHash, RepoId
 from mlxlock.spec.sentinel import SENTINEL_NAME
 from mlxlock.spec.sentinel_reader import MAX_BYTES, parse_sentinel
 from mlxlock.spec.weights import BY_SUFFIX
+from mlxlock.workspace.index import index_path, load_index
+from mlxlock.workspace.model_files import as_recorded, hash_files, list_files
 
 _MARKS: Final = frozenset({SENTINEL_NAME, "config.json"})
 _WEIGHTS: Final = tuple(BY_SUFFIX)
@@ -33,9 +36,11 @@ class DirectoryLibrary:
         roots: Directories of workspaces, in the order in which they are searched.
         caches: Hub caches, with `models--…` folders.
         home: The user's home, for `~/`.
+        records: Where mlxk keeps what it knows of the directories that it made.
     """
 
-    def __init__(self, *, roots: Sequence[Path], caches: Sequence[Path], home: Path) -> None:
+    def __init__(self, *, roots: Sequence[Path], caches: Sequence[Path], home: Path, records: Path) -> None:
+        self._records = records
         self._roots = tuple(roots)
         self._caches = tuple(caches)
         self._home = home
@@ -65,6 +70,28 @@ class DirectoryLibrary:
     def model(self, directory: Path) -> LocalModel | None:
         """The model in a directory."""
         return _snapshot_at(directory) or _workspace(directory)
+
+    def files(self, model: LocalModel) -> tuple[ModelFile, ...]:
+        """All its files but a `.hf_cache`.
+
+        Raises:
+            DiskError: It cannot be read.
+        """
+        return list_files(model.directory, follow=model.where == "cache")
+
+    def hashes(self, model: LocalModel, on_event: OnEvent = ignore) -> Mapping[str, Sha256]:
+        """The SHA-256 of all its regular files.
+
+        Raises:
+            DiskError: One cannot be read, or changes while it is read.
+        """
+        follow = model.where == "cache"
+        return hash_files(model.directory, self.files(model), on_event, follow=follow)
+
+    def as_made(self, model: LocalModel) -> bool:
+        """Whether mlxk made this directory and every stat in it is as it was then."""
+        index = load_index(index_path(self._records, model.directory))
+        return as_recorded(model.directory, index)
 
 
 def _directories(root: Path) -> list[str]:

@@ -215,6 +215,15 @@ class Stage:
         self.entries[path] = Entry(Stamp.of(status), identity)
 
 
+class TreeStage(Stage):
+    """A stage whose files have their own names already: it becomes a directory of its own as a whole."""
+
+    def _next(self, path: RepoPath) -> RepoPath:
+        if path not in self.names and "/" in path:
+            self.directory.make_dirs(RepoPath(path.rpartition("/")[0]))
+        return self.names.setdefault(path, path)
+
+
 def _unheard() -> None:
     pass
 

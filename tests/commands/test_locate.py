@@ -36,7 +36,10 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def find(tmp_path: Path, project: Project) -> Find:
     library = DirectoryLibrary(
-        roots=[tmp_path / "home", tmp_path / "more"], caches=[tmp_path / "hub"], home=tmp_path
+        roots=[tmp_path / "home", tmp_path / "more"],
+        caches=[tmp_path / "hub"],
+        home=tmp_path,
+        records=tmp_path / "records",
     )
     ports = Ports(
         source=never,  # type: ignore[arg-type]
@@ -45,6 +48,7 @@ def find(tmp_path: Path, project: Project) -> Find:
         laboratory=never,  # type: ignore[arg-type]
         overlay=never,  # type: ignore[arg-type]
         library=lambda: library,
+        workspaces=never,  # type: ignore[arg-type]
     )
     return lambda text: locate(text, ports, project)
 

@@ -33,7 +33,10 @@ def make_snapshot(cache: Path, repo: str, commit: str, *refs: str) -> Path:
 
 def library(tmp_path: Path) -> DirectoryLibrary:
     return DirectoryLibrary(
-        roots=[tmp_path / "home", tmp_path / "more"], caches=[tmp_path / "hub"], home=tmp_path / "user"
+        roots=[tmp_path / "home", tmp_path / "more"],
+        caches=[tmp_path / "hub"],
+        home=tmp_path / "user",
+        records=tmp_path / "records",
     )
 
 

@@ -1,0 +1,44 @@
+"""`mlxk clone`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlxlock.cli.finish import finish_anywhere
+from mlxlock.cli.options import common_options
+from mlxlock.cli.sync import place_options
+from mlxlock.cli.wiring import Choices, user_home
+from mlxlock.commands.clone import CloneOptions
+from mlxlock.commands.clone import clone as command
+from mlxlock.workspace.homes import workspace_home
+
+
+@click.command(epilog="Example: mlxk clone mlx-community/whisper-large-v3-mlx@main ./models/whisper")
+@click.argument("repo", metavar="REPO[@REVISION]")
+@click.argument("directory", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
+@click.option("--revision", help="Branch, tag, refs/pr/N or commit.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Take only files that match.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files out that match.")
+@click.option("--dry-run", is_flag=True, help="Resolve and say what would come; write nothing.")
+@click.option(
+    "--adopt",
+    type=click.Choice(["copy", "link", "none"]),
+    default="copy",
+    help="How to take files that the Hugging Face cache has already.",
+)
+@place_options
+@common_options
+def clone(**given: Any) -> int:
+    """Make a workspace of one model: verified, at a commit, in a directory of its own.
+
+    DIR defaults to the repo's name below MLXK_WORKSPACE_HOME, else here.
+    """
+    choices = Choices(link_mode=given.pop("link_mode"), adopt=given.pop("adopt"))
+    directory = given.pop("directory")
+    if directory is not None:
+        directory = Path(os.path.normpath(directory.absolute()))
+    home = workspace_home(os.environ, user_home()) or Path.cwd()
+    options = CloneOptions(directory=directory, home=home, **given)
+    return finish_anywhere(lambda ports, _: command(ports, options), choices)

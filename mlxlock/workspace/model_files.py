@@ -1,0 +1,111 @@
+"""The files of one model's directory, as they are: listed, and hashed in constant memory.
+
+Owns what keeps a directory from having a content hash: links, special files, names that no repo could have.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from mlxlock.fs import disk_errors, hash_file
+from mlxlock.planning.layout import CACHE_DIR
+from mlxlock.ports import Advanced, Finished, ModelFile, OnEvent, Started
+from mlxlock.spec.digest import Sha256
+from mlxlock.spec.names import RepoPath
+from mlxlock.spec.sentinel import is_hashed
+from mlxlock.workspace.index import Stamp, StatIndex
+
+_TASK: Final = "hash-model"
+
+
+def list_files(directory: Path, *, follow: bool = False) -> tuple[ModelFile, ...]:
+    """Every file below a directory but its `.hf_cache`, sorted bytewise by path.
+
+    Args:
+        directory: The model.
+        follow: Whether links to files are files: a cache's snapshots consist of them.
+
+    Raises:
+        DiskError: A directory cannot be read.
+    """
+    found = (
+        _file(path, status, follow=follow)
+        for path, status in _walk(directory, "", follow=follow)
+        if not path.startswith(f"{CACHE_DIR}/")
+    )
+    return tuple(sorted(found, key=lambda file: os.fsencode(file.path)))
+
+
+def hash_files(
+    directory: Path, files: tuple[ModelFile, ...], on_event: OnEvent, *, follow: bool = False
+) -> dict[str, Sha256]:
+    """The SHA-256 of every regular file that the content hash covers.
+
+    Raises:
+        DiskError: One cannot be read, or changes while it is read.
+    """
+    regular = [file for file in files if file.problem is None and is_hashed(file.path)]
+    total = sum(file.size_bytes for file in regular)
+    on_event(Started(task=_TASK, label=f"hashing `{directory.name}`", total=total))
+    hashes = {file.path: _sha256(directory / file.path, on_event, follow) for file in regular}
+    on_event(Finished(task=_TASK))
+    return hashes
+
+
+def as_recorded(directory: Path, index: StatIndex) -> bool:
+    """Whether every file has the stat that it had when mlxk made this directory, and none came or went."""
+    if not index.entries:
+        return False
+    stamps = {
+        path: Stamp.of(status)
+        for path, status in _walk(directory, "", follow=False)
+        if path in index.entries or is_hashed(path)
+    }
+    return stamps.keys() == index.entries.keys() and all(
+        index.trusted(path, stamp) is not None for path, stamp in stamps.items()
+    )
+
+
+def _walk(directory: Path, prefix: str, *, follow: bool) -> Iterator[tuple[str, os.stat_result]]:
+    with disk_errors(directory, doing="list"), os.scandir(directory) as entries:
+        for entry in entries:
+            path = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path), f"{path}/", follow=follow)
+            else:
+                yield path, _stat(entry, follow=follow)
+
+
+def _stat(entry: os.DirEntry[str], *, follow: bool) -> os.stat_result:
+    try:
+        return entry.stat(follow_symlinks=follow)
+    except FileNotFoundError:  # a link to nothing
+        return entry.stat(follow_symlinks=False)
+
+
+def _file(path: str, status: os.stat_result, *, follow: bool) -> ModelFile:
+    return ModelFile(path=path, size_bytes=status.st_size, problem=_problem(path, status, follow=follow))
+
+
+def _problem(path: str, status: os.stat_result, *, follow: bool) -> str | None:
+    if stat.S_ISLNK(status.st_mode):
+        return "a link to nothing" if follow else "a link"
+    if not stat.S_ISREG(status.st_mode):
+        return "no regular file"
+    try:
+        RepoPath(path)
+    except ValueError:
+        return "a name that no repo has"
+    return None
+
+
+def _sha256(path: Path, on_event: OnEvent, follow: bool) -> Sha256:
+    seen = hash_file(
+        path.resolve() if follow else path,
+        ("sha256",),
+        on_bytes=lambda count: on_event(Advanced(task=_TASK, amount=count)),
+    )
+    assert seen.sha256 is not None  # noqa: S101 - it was asked for
+    return seen.sha256
