@@ -24,6 +24,7 @@
     │   │   ├── RevisionNotFoundError revision-not-found
     │   │   ├── GatedError            auth-gated
     │   │   └── AuthError             auth-invalid
+    │   ├── DownloadError          download-failed     a URL outside the Hub gives nothing
     │   ├── OfflineMissingError    offline-missing     offline, and the store lacks a blob
     │   ├── DiskError              disk                full, read-only or otherwise refusing
     │   ├── StoreError             store-invalid       the blob store is not what it should be
@@ -189,6 +190,12 @@ class AuthError(HubError):
     """The token is not valid."""
 
     code = "auth-invalid"
+
+
+class DownloadError(WorkError):
+    """A URL outside the Hub does not answer, or not with a file."""
+
+    code = "download-failed"
 
 
 class OfflineMissingError(WorkError):

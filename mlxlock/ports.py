@@ -178,6 +178,22 @@ class Deposit(Protocol):
         ...
 
 
+class Intake(Protocol):
+    """Bytes on their way into the store whose identity nobody knows yet."""
+
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Append bytes.
+
+        Raises:
+            DiskError: The disk refuses.
+        """
+        ...
+
+    def commit(self) -> Blob:
+        """Give the bytes the name that follows from them. The intake is spent."""
+        ...
+
+
 class BlobStore(Protocol):
     """Content-addressed bytes, shared by all projects of a user."""
 
@@ -193,6 +209,14 @@ class BlobStore(Protocol):
         Raises:
             DiskError: The disk refuses.
             BusyError: Another process does not let go.
+        """
+        ...
+
+    def intake(self) -> AbstractContextManager[Intake]:
+        """Open a place for bytes that nobody promised anything of; left without `commit`, they are gone.
+
+        Raises:
+            DiskError: The disk refuses.
         """
         ...
 

@@ -5,6 +5,7 @@ Owns one CA and one server certificate for `localhost` and 127.0.0.1. The keys n
 
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,11 +34,11 @@ class Authority:
     server: ssl.SSLContext
 
 
-def make_authority(folder: Path) -> Authority:
-    """Make a CA and a server certificate below `folder`."""
+def make_authority(folder: Path, names: Sequence[str] = ("localhost",)) -> Authority:
+    """Make a CA and a certificate for a server of these names below `folder`."""
     ca_key, server_key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
     ca = _ca_certificate(ca_key)
-    certificate = _server_certificate(server_key, ca, ca_key)
+    certificate = _server_certificate(server_key, ca, ca_key, names)
     ca_file, chain_file = folder / "ca.pem", folder / "server.pem"
     ca_file.write_bytes(ca.public_bytes(Encoding.PEM))
     key = server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -67,9 +68,12 @@ def _ca_certificate(key: EllipticCurvePrivateKey) -> x509.Certificate:
 
 
 def _server_certificate(
-    key: EllipticCurvePrivateKey, ca: x509.Certificate, ca_key: EllipticCurvePrivateKey
+    key: EllipticCurvePrivateKey,
+    ca: x509.Certificate,
+    ca_key: EllipticCurvePrivateKey,
+    names: Sequence[str],
 ) -> x509.Certificate:
-    hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    hosts = [*map(x509.DNSName, names), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
     builder = _builder(_named("localhost"), key).issuer_name(ca.subject)

@@ -77,6 +77,20 @@ class MemoryDeposit:
         return MismatchError(f"the bytes of `{self._file.path}` are other ones", details=details)
 
 
+class MemoryIntake:
+    """An `Intake` whose bytes are a list until they are committed."""
+
+    def __init__(self, store: "MemoryStore") -> None:
+        self._store = store
+        self._bytes = bytearray()
+
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        self._bytes += chunk
+
+    def commit(self) -> Blob:
+        return self._store.put(bytes(self._bytes))
+
+
 class MemoryStore:
     """A `BlobStore` for one process.
 
@@ -113,6 +127,10 @@ class MemoryStore:
     def deposit(self, file: FileEntry) -> Iterator[MemoryDeposit]:
         with self._locks.setdefault(file.etag, Lock()):
             yield MemoryDeposit(self, file)
+
+    @contextmanager
+    def intake(self) -> Iterator[MemoryIntake]:
+        yield MemoryIntake(self)
 
     def adopt(self, files: Sequence[RemoteFile], on_event: OnEvent = ignore) -> tuple[RemoteFile, ...]:
         missing = tuple(remote for remote in files if self.find(remote.file) is None)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -156,22 +156,36 @@ class Transport:
                     with live.holding(answer.body):
                         yield answer
                     return
-                url = _absolute(answer, target)
+                url = absolute(answer, target)
             finally:
                 self._release(answer)
         raise HubError(f"`{self._endpoint.url}` redirects in circles")
+
+    @contextmanager
+    def once(self, method: Literal["GET", "HEAD"], url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
+        """Ask one server, and yield what it answers, be it a redirect.
+
+        Raises:
+            TransientError: It may work the next time.
+            HubError: And its children; the server may be no Hub.
+        """
+        answer = self._ask(url, headers, method)
+        try:
+            yield answer
+        finally:
+            self._release(answer)
 
     def close(self) -> None:
         """Hang up."""
         for pool in self._pools.values():
             pool.clear()
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> Answer:
+    def _ask(self, url: str, headers: Mapping[str, str], method: Literal["GET", "HEAD"] = "GET") -> Answer:
         sent = {**_HEADERS, **headers, **self._endpoint.authorization(url)}
         shown = "://".join(urlsplit(url)[:2])
         try:
             body = self._pool(url).request(
-                "GET",
+                method,
                 url,
                 headers=sent,
                 redirect=False,
@@ -226,7 +240,12 @@ class Transport:
             raise unsupported_proxy(f"its scheme is `{user.scheme}`") from problem
 
 
-def _absolute(answer: Answer, target: str) -> str:
+def absolute(answer: Answer, target: str) -> str:
+    """Where a redirect leads.
+
+    Raises:
+        HubError: To nowhere.
+    """
     url = urljoin(answer.url, target)
     try:
         origin(url)

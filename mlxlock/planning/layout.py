@@ -5,7 +5,7 @@ Owns the shape of the workspace (formats.md §3). Never looks at a disk.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from blake3 import blake3
@@ -128,7 +128,7 @@ def lay_out(models: Iterable[LockedModel]) -> Tree:
     for model in chosen:
         for artifact in model.artifacts:
             _add(nodes, _artifact_nodes(artifact, f"{model.name}: {artifact.repo}"))
-        _add(nodes, _download_nodes(model))
+        _add(nodes, _effect_nodes(model))
     _add(nodes, _ref_nodes(chosen))
     return Tree(nodes={RepoPath(path): nodes[path] for path in sorted(nodes)})
 
@@ -195,15 +195,24 @@ def _artifact_nodes(artifact: Artifact, source: str) -> Iterator[tuple[str, Node
         yield f"{folder}/.no_exist/{artifact.commit}/{path}", TextNode(content=b"")
 
 
-def _download_nodes(model: LockedModel) -> Iterator[tuple[str, Node]]:
-    for download in model.downloads:
-        entry = FileEntry(
-            path=download.path,
-            size_bytes=download.size_bytes,
-            sha256=download.sha256,
-            blake3=download.blake3,
-        )
-        yield f"{CACHE_DIR}/{download.path}", _file_node(entry, f"{model.name}: {download.url}")
+def _effect_nodes(model: LockedModel) -> Iterator[tuple[str, Node]]:
+    """What first runs left outside the Hub's own cache."""
+    effects, contents = model.effects, model.contents()
+    for download in effects.downloads:
+        if download.path is not None:
+            yield f"{CACHE_DIR}/{download.path}", _file_node(download.file, f"{model.name}: {download.url}")
+    for _, member in effects.members:
+        yield f"{CACHE_DIR}/{member.path}", _file_node(member.file, f"{model.name}: {member.name}")
+    for copy in effects.copies:
+        original = contents.get(copy.blake3)
+        place = f"{CACHE_DIR}/{copy.path}"
+        if original is None:
+            yield place, TextNode(content=b"")
+        else:
+            file = replace(original, path=copy.path)
+            yield place, _file_node(file, f"{model.name}: a copy of {original.path}")
+    for write in effects.writes:
+        yield f"{CACHE_DIR}/{write.path}", _file_node(write, f"{model.name}: its first run")
 
 
 def _ref_nodes(models: Iterable[LockedModel]) -> Iterator[tuple[str, Node]]:

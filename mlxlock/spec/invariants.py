@@ -4,11 +4,12 @@ One (repo, revision) is one commit; one (repo, commit, path) is one file; no two
 filesystem; sizes and digests add up; proofs name environments that are there.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from mlxlock.errors import LockfileError, RefClashError
 from mlxlock.spec.digest import Blake3, tree_digest
+from mlxlock.spec.invariants_effects import check_effects, check_paths
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, collision_key
 from mlxlock.spec.readers import Problems
@@ -30,6 +31,7 @@ def check_invariants(lockfile: Lockfile, name: str = "models.lock") -> None:
     for model in lockfile.models:
         _check_model(model, problems)
     _check_files_agree(lockfile, problems)
+    check_effects(lockfile.models, problems)
     _check_environments(lockfile, problems)
     problems.raise_as(LockfileError, name)
     check_refs(lockfile.models, name)
@@ -79,24 +81,11 @@ def _check_model(model: LockedModel, problems: Problems) -> None:
     for file in model.files:
         if collision_key(file.path.split("/")[0]) in {SENTINEL_NAME, ".hf_cache"}:
             problems.add(place, f"the path `{file.path}` is reserved")
-    _check_paths(place, [file.path for file in model.files], problems)
+    check_paths(place, [file.path for file in model.files], problems)
     _check_sums(model, place, problems)
     for artifact in model.artifacts:
         at = f"{place}.artifact.{artifact.repo}"
-        _check_paths(at, [*(file.path for file in artifact.files), *artifact.absent], problems)
-
-
-def _check_paths(place: str, paths: Sequence[RepoPath], problems: Problems) -> None:
-    """No path twice, none that another filesystem would take for another, none below a file."""
-    taken: dict[str, RepoPath] = {}
-    for path in paths:
-        other = taken.setdefault(collision_key(path), path)
-        if other is not path:
-            problems.add(place, f"the paths `{other}` and `{path}` collide")
-    for path in paths:
-        for parent in path.parents:
-            if collision_key(parent) in taken:
-                problems.add(place, f"`{path}` is below `{parent}`, which is a file")
+        check_paths(at, [*(file.path for file in artifact.files), *artifact.absent], problems)
 
 
 def _check_sums(model: LockedModel, place: str, problems: Problems) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from mlxlock.spec.digest import Blake3, Sha256, short_id
+from mlxlock.spec.digest import Blake3, short_id
+from mlxlock.spec.effects import NO_EFFECTS, Effects
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, RepoType, Revision
 from mlxlock.spec.record import Phase, RunnerEnvironment, SandboxLevel
@@ -86,18 +87,6 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
-    """Bytes fetched from outside the Hub. `path` is below `.hf_cache`; `members` when it was an archive."""
-
-    url: str
-    size_bytes: int
-    sha256: Sha256
-    blake3: Blake3
-    path: RepoPath
-    members: tuple[RepoPath, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Denied:
     """Something a first run asked for and did not get."""
 
@@ -135,7 +124,7 @@ class LockedModel:
     revision: Revision | None = None
     proofs: tuple[Proof, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
-    downloads: tuple[Download, ...] = ()
+    effects: Effects = NO_EFFECTS
     denied: tuple[Denied, ...] = ()
 
     @property
@@ -154,6 +143,13 @@ class LockedModel:
             yield RemoteFile(repo=self.repo, commit=self.commit, file=file)
         for artifact in self.artifacts:
             yield from artifact.remote_files()
+
+    def contents(self) -> dict[Blake3, FileEntry]:
+        """Each content that this entry can bring, by its BLAKE3: of the Hub, of URLs, out of archives."""
+        found = [remote.file for remote in self.remote_files()]
+        found += [download.file for download in self.effects.downloads]
+        found += [member.file for _, member in self.effects.members]
+        return {file.blake3: file for file in found if file.blake3 is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

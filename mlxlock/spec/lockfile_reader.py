@@ -10,6 +10,7 @@ from typing import Final
 
 from mlxlock.errors import LockfileError, LockNewerError
 from mlxlock.spec.digest import Blake3, GitOid, Sha256
+from mlxlock.spec.effects_reader import read_effects
 from mlxlock.spec.first_run import read_first_runs
 from mlxlock.spec.invariants import check_invariants
 from mlxlock.spec.lockfile import (
@@ -17,7 +18,6 @@ from mlxlock.spec.lockfile import (
     Artifact,
     Compared,
     Denied,
-    Download,
     Environment,
     LockedModel,
     Lockfile,
@@ -96,7 +96,7 @@ def _model(table: Table) -> LockedModel | None:
     proofs = tuple(_proof(row) for row in table.tables("proofs"))
     files = tuple(_file(row) for row in table.tables("files"))
     artifacts = tuple(_artifact(row) for row in table.tables("artifact"))
-    downloads = tuple(_download(row) for row in table.tables("download"))
+    effects = read_effects(table)
     denied = tuple(_denied(row) for row in table.tables("denied"))
     table.finish()
     if name is None or repo is None or request is None or commit is None or snapshot is None:
@@ -113,7 +113,7 @@ def _model(table: Table) -> LockedModel | None:
         proofs=tuple(proof for proof in proofs if proof is not None),
         files=tuple(file for file in files if file is not None),
         artifacts=tuple(artifact for artifact in artifacts if artifact is not None),
-        downloads=tuple(download for download in downloads if download is not None),
+        effects=effects,
         denied=tuple(entry for entry in denied if entry is not None),
     )
 
@@ -227,26 +227,6 @@ def _artifact(table: Table) -> Artifact | None:
         trusts_remote_code=trusts_remote_code,
         absent=absent,
         files=tuple(file for file in files if file is not None),
-    )
-
-
-def _download(table: Table) -> Download | None:
-    url = table.text("url", plain, required=True)
-    size_bytes = table.integer("size", required=True)
-    sha256 = table.text("sha256", Sha256, required=True)
-    blake3 = table.text("blake3", Blake3, required=True)
-    path = table.text("path", RepoPath, required=True)
-    members = table.texts("members", RepoPath)
-    table.finish()
-    if url is None or size_bytes is None or sha256 is None or blake3 is None or path is None:
-        return None
-    return Download(
-        url=url,
-        size_bytes=size_bytes,
-        sha256=sha256,
-        blake3=blake3,
-        path=path,
-        members=members,
     )
 
 

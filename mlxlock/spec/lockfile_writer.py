@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from mlxlock.spec.effects import Copy, Download, Member, Unpacked
 from mlxlock.spec.lockfile import (
     VERSION,
     Artifact,
     Denied,
-    Download,
     Environment,
     LockedModel,
     Lockfile,
@@ -103,9 +103,12 @@ def _model(model: LockedModel) -> Iterator[str]:
     )
     yield from _rows("proofs", (_proof(proof) for proof in sorted(model.proofs, key=_proof_key)))
     yield from _rows("files", _files(model.files))
+    yield from _rows("unpacked", _unpacked(model.effects.unpacked))
+    yield from _rows("copies", _copies(model.effects.copies))
+    yield from _rows("writes", _files(model.effects.writes))
     for artifact in sorted(model.artifacts, key=_artifact_key):
         yield from _artifact(artifact)
-    for download in sorted(model.downloads, key=lambda download: (download.url, download.path)):
+    for download in sorted(model.effects.downloads, key=_download_key):
         yield from _download(download)
     for denied in sorted(model.denied, key=lambda denied: denied.url):
         yield from _denied(denied)
@@ -192,6 +195,30 @@ def _artifact(artifact: Artifact) -> Iterator[str]:
     yield from _rows("files", _files(artifact.files))
 
 
+def _unpacked(unpacked: Iterable[Unpacked]) -> Iterator[dict[str, Value | None]]:
+    for each in sorted(unpacked, key=lambda each: each.member.path):
+        yield {"archive": each.archive, **_member(each.member)}
+
+
+def _member(member: Member) -> dict[str, Value | None]:
+    return {
+        "name": member.name,
+        "path": member.path,
+        "size": member.size_bytes,
+        "sha256": member.sha256,
+        "blake3": member.blake3,
+    }
+
+
+def _copies(copies: Iterable[Copy]) -> Iterator[dict[str, Value | None]]:
+    for copy in sorted(copies, key=lambda copy: copy.path):
+        yield {"path": copy.path, "blake3": copy.blake3}
+
+
+def _download_key(download: Download) -> tuple[str, str, str]:
+    return download.url, download.path or "", download.blake3
+
+
 def _download(download: Download) -> Iterator[str]:
     yield ""
     yield "[[model.download]]"
@@ -202,9 +229,10 @@ def _download(download: Download) -> Iterator[str]:
             "sha256": download.sha256,
             "blake3": download.blake3,
             "path": download.path,
-            "members": sorted(download.members) or None,
         },
     )
+    members = sorted(download.members, key=lambda member: member.path)
+    yield from _rows("members", map(_member, members))
 
 
 def _denied(denied: Denied) -> Iterator[str]:

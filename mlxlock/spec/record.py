@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mlxlock.spec.digest import Blake3, Sha256
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType
 from mlxlock.spec.resolution import Resolution
+from mlxlock.spec.urls import Url
 
 Phase = Literal["import", "load", "generate"]
 PHASES: tuple[Phase, ...] = ("import", "load", "generate")
@@ -27,11 +29,12 @@ class Pin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request to the mirror and its answer.
+    """One request to the mirror, or to the egress proxy, and its answer.
 
     Attributes:
         method: `HEAD`, `GET` or what else was tried.
-        url: The path asked for, without the secret prefix and without a query.
+        url: The path asked for, without the secret prefix and without a query; all of the URL, but for a
+            signed query, when it was not the Hub's.
         status: The HTTP status that was answered.
         repo: The repo as asked; None when the request named none.
         revision: The revision as asked, symbolic or a commit.
@@ -53,6 +56,20 @@ class Exchange:
     phase: Phase | None = None
     asked_by: str | None = None
     denied: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """Bytes that came whole from outside the Hub, hashed as they went by.
+
+    Attributes:
+        url: As asked, whatever it redirected to.
+    """
+
+    url: Url
+    size_bytes: int
+    sha256: Sha256
+    blake3: Blake3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

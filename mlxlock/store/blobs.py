@@ -15,6 +15,7 @@ from mlxlock.spec.resolution import FileEntry, RemoteFile
 from mlxlock.store.adopt import Adoption, AdoptMode
 from mlxlock.store.deposit import FileDeposit, partial_key
 from mlxlock.store.gc import GRACE_S, Pruned, prune, register
+from mlxlock.store.intake import FileIntake
 from mlxlock.store.shelves import Shelves
 
 WAIT_S: Final = 3600.0
@@ -78,6 +79,17 @@ class DirectoryStore:
             closing(FileDeposit(self._shelves, file, fd, self.find(file))) as deposit,
         ):
             yield deposit
+
+    @contextmanager
+    def intake(self) -> Iterator[FileIntake]:
+        """Open a place for bytes whose identity nobody knows; left without `commit`, they are gone.
+
+        Raises:
+            DiskError: The disk refuses.
+        """
+        self._prepare()
+        with closing(FileIntake(self._shelves)) as intake:
+            yield intake
 
     def _prepare(self) -> None:
         if not self._prepared:

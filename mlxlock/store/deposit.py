@@ -211,7 +211,7 @@ class FileDeposit:
         self.verify()
         source = self._taken or _Taken(path=self._path, fd=fd, mtime_ns=0)
         with disk_errors(source.path):
-            found = _seal(source.fd)
+            found = seal(source.fd)
         blob = self._shelves.shelve(source.path, self._hasher.digests(), found)
         if self._taken is None:
             self._fd = None  # it is the blob's now: nobody may write it any more
@@ -231,7 +231,7 @@ class FileDeposit:
         )
 
 
-def _seal(fd: int) -> os.stat_result:
+def seal(fd: int) -> os.stat_result:
     """Make the file what a blob is; a file with other names keeps its mode, which is theirs too."""
     found = os.fstat(fd)
     if found.st_nlink == 1:

@@ -219,6 +219,25 @@ def test_a_flipped_byte_is_never_returned(subject: Subject, make: Make, position
     assert again.path.read_bytes() == DATA
 
 
+@pytest.mark.parametrize("data", [DATA, b""])
+def test_what_nobody_knew_gets_the_name_that_follows_from_it(subject: Subject, data: bytes) -> None:
+    with subject.store.intake() as intake:
+        intake.write(data[:7])
+        intake.write(memoryview(data)[7:])
+        blob = intake.commit()
+    assert blob == subject.store.find(lfs_file(data))
+    assert (blob.size_bytes, blob.blake3) == (len(data), blake3(data).hexdigest())
+    assert blob.path.read_bytes() == data
+    assert blob.path.stat().st_mode & 0o777 == 0o444
+    assert put(subject.store, git_file(data), data) == blob
+
+
+def test_what_is_left_without_commit_is_gone(subject: Subject) -> None:
+    with subject.store.intake() as intake:
+        intake.write(DATA)
+    assert subject.store.find(lfs_file(DATA)) is None
+
+
 def test_threads_deposit_the_same_blob_once(subject: Subject) -> None:
     offsets: list[int] = []
     start = threading.Barrier(4)

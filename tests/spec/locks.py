@@ -1,11 +1,11 @@
 """A lock that several tests of the specification start from: every key of the format once, canonical."""
 
 from mlxlock.spec.digest import EMPTY_BLAKE3, Blake3, GitOid, Sha256, tree_digest
+from mlxlock.spec.effects import Copy, Download, Effects, Member, Unpacked
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import (
     Artifact,
     Denied,
-    Download,
     Environment,
     LockedModel,
     Lockfile,
@@ -15,6 +15,7 @@ from mlxlock.spec.lockfile import (
 )
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, Revision
 from mlxlock.spec.resolution import FileEntry
+from mlxlock.spec.urls import Url
 
 COMMIT = CommitHash("f4ab307b7b8aa257c31559953bfabb1c51041a61")
 OTHER = CommitHash("d149729398750b98c0af14eb82c78cfe92750796")
@@ -25,6 +26,11 @@ OID = GitOid("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
 CONFIG = FileEntry(path=RepoPath("config.json"), size_bytes=0, git=OID, sha256=SHA, blake3=EMPTY)
 WEIGHTS = FileEntry(path=RepoPath("model.safetensors"), size_bytes=0, sha256=SHA, blake3=EMPTY)
 UNSEEN = FileEntry(path=RepoPath("README.md"), size_bytes=7, git=OID)
+
+
+def member(name: str, path: str) -> Member:
+    return Member(name=name, path=RepoPath(path), size_bytes=0, sha256=SHA, blake3=EMPTY)
+
 
 MAC = Environment(platform="macosx-arm64", python="3.12", packages={"mlx": "0.32.4", "mlx-audio": "0.6.2"})
 
@@ -76,15 +82,20 @@ ASR = LockedModel(
     ),
     files=(CONFIG, WEIGHTS),
     artifacts=(QWEN,),
-    downloads=(
-        Download(
-            url="https://example.org/en_core_web_sm.tar.gz",
-            size_bytes=0,
-            sha256=SHA,
-            blake3=EMPTY,
-            path=RepoPath("python/en_core_web_sm"),
-            members=(RepoPath("python/en_core_web_sm/meta.json"),),
+    effects=Effects(
+        downloads=(
+            Download(
+                url=Url("https://example.org/en_core_web_sm.tar.gz"),
+                size_bytes=0,
+                sha256=SHA,
+                blake3=EMPTY,
+                path=RepoPath("tarballs/en_core_web_sm.tar.gz"),
+                members=(member("en/meta.json", "python/en/meta.json"),),
+            ),
         ),
+        unpacked=(Unpacked(archive=EMPTY, member=member("voices/a.json", "home/.cache/voices/a.json")),),
+        copies=(Copy(path=RepoPath("home/.cache/3f9c"), blake3=EMPTY),),
+        writes=(FileEntry(path=RepoPath("home/.cache/made"), size_bytes=0, sha256=SHA, blake3=EMPTY),),
     ),
     denied=(Denied(url="https://example.org/telemetry", accepted=True),),
 )

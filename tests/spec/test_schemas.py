@@ -11,7 +11,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from mlxlock.errors import ManifestError
-from mlxlock.spec import first_run, lockfile_reader, manifest_reader
+from mlxlock.spec import effects_reader, first_run, lockfile_reader, manifest_reader
 from mlxlock.spec.lockfile_reader import parse_lockfile
 from mlxlock.spec.lockfile_writer import format_lockfile
 from mlxlock.spec.manifest import KINDS
@@ -80,7 +80,11 @@ def keys_asked_by(read: Callable[[Table], object]) -> set[str]:
         (lockfile_reader._proof, LOCKS["$defs"]["proof"]),
         (lockfile_reader._file, LOCKS["$defs"]["files"]["items"]),
         (lockfile_reader._artifact, LOCKS["$defs"]["artifact"]),
-        (lockfile_reader._download, LOCKS["$defs"]["download"]),
+        (effects_reader.read_download, LOCKS["$defs"]["download"]),
+        (effects_reader.read_member, LOCKS["$defs"]["member"]),
+        (effects_reader.read_unpacked, LOCKS["$defs"]["unpacked"]),
+        (effects_reader.read_copy, LOCKS["$defs"]["copy"]),
+        (effects_reader.read_write, LOCKS["$defs"]["write"]),
         (lockfile_reader._denied, LOCKS["$defs"]["denied"]),
         (lockfile_reader._environment, LOCKS["$defs"]["environment"]),
     ],

@@ -1,0 +1,195 @@
+"""The egress proxy: what a sandboxed child wants from outside the Hub, refused and noted, or fetched for it.
+
+Owns who is answered: reads of hosts that the manifest allows, and redirects from them to hosts that it allows
+too. TLS ends here in either case, so that a refusal names the whole URL. Bytes go by as they come, hashed
+into a blob on the way, in constant memory. The child meets no redirect; the network is behind a `Web`.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from socket import socket
+from typing import Final
+
+from mlxlock.capture.authority import Authority
+from mlxlock.capture.proxying import Client, proxying
+from mlxlock.errors import DownloadError
+from mlxlock.outside import Read, Web, WebAnswer
+from mlxlock.ports import Blob, BlobStore
+from mlxlock.spec.names import printable
+from mlxlock.spec.record import Body, Exchange
+from mlxlock.spec.urls import Url
+
+_MAX_REDIRECTS: Final = 8
+_PASSED_ON: Final = ("content-type", "content-disposition", "content-encoding", "etag", "last-modified")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What no honest first run needs more of.
+
+    Attributes:
+        requests: Of one run.
+        body_bytes: Of one answer.
+    """
+
+    requests: int = 20_000
+    body_bytes: int = 64 << 30
+
+
+class EgressProxy:
+    """An `outside.Egress`, and the `Rules` of its own server.
+
+    Args:
+        web: Who really asks.
+        store: Where bodies go.
+        allow_hosts: Hosts that may be asked.
+        limits: What no honest first run needs more of.
+    """
+
+    def __init__(
+        self, *, web: Web, store: BlobStore, allow_hosts: Iterable[str] = (), limits: Limits | None = None
+    ) -> None:
+        self._web = web
+        self._store = store
+        self._allowed = frozenset(host.lower().rstrip(".") for host in allow_hosts)
+        self._limits = limits or Limits()
+        self._authority = Authority()
+        self._password = secrets.token_hex(16)
+        self._exchanges: list[Exchange] = []
+        self._bodies: dict[tuple[str, str], Body] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def login(self) -> str:
+        """`user:password` that a client has to name: on some systems others reach the port too."""
+        return f"mlxk:{self._password}"
+
+    @property
+    def certificate(self) -> bytes:
+        """PEM of the authority that a client has to trust."""
+        return self._authority.certificate
+
+    def serve(self, listener: socket) -> AbstractContextManager[None]:
+        """Answer on `listener` until the context is left."""
+        return proxying(listener, self, login=self.login, context=self._authority.context)
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Every request so far, in the order of the answers."""
+        with self._lock:
+            return tuple(self._exchanges)
+
+    def bodies(self) -> tuple[Body, ...]:
+        """What came whole, and is in the store."""
+        with self._lock:
+            return tuple(self._bodies.values())
+
+    # --- the rules
+
+    def distrusted(self, host: str, port: int, why: str) -> None:
+        """Note that a client would not have us for the host."""
+        name = f"[{host}]" if ":" in host else host
+        at = name if port == 443 else f"{name}:{port}"
+        self._note(
+            "CONNECT", f"https://{at}/", 0, f"the program does not trust mlxlock's certificate ({why})"
+        )
+
+    def answer(self, method: str, url: str, headers: Mapping[str, str], client: Client) -> None:
+        """Answer one request."""
+        if len(self._exchanges) >= self._limits.requests:
+            client.refuse(403, "too many requests for one run")
+            return
+        why = self._why_not(method, url)
+        if why is not None:
+            self._refuse(method, url, client, 403, why)
+        else:
+            self._relay("HEAD" if method == "HEAD" else "GET", url, headers, client)
+
+    def _why_not(self, method: str, url: str) -> str | None:
+        try:
+            host = Url(url).host
+        except ValueError:
+            return "it is not a URL that a lock could name"
+        if host not in self._allowed:
+            return f"`{host}` is not in `allow-hosts`"
+        return None if method in {"GET", "HEAD"} else f"`{method}` is not a read"
+
+    def _refuse(self, method: str, url: str, client: Client, status: int, why: str) -> None:
+        self._note(method, url, status, why)
+        client.refuse(status, why)
+
+    def _relay(self, method: Read, url: str, headers: Mapping[str, str], client: Client) -> None:
+        """Ask in the child's place, as far as redirects lead."""
+        sent = {"Accept": headers["accept"]} if printable(headers.get("accept", "\0")) else {}
+        target = url
+        for _ in range(_MAX_REDIRECTS):
+            try:
+                with self._web.open(method, target, sent) as answer:
+                    if answer.location is None:
+                        self._pass_on(method, url, answer, client)
+                        return
+                    target = answer.location
+            except DownloadError as problem:
+                self._refuse(method, url, client, 502, problem.reason)
+                return
+            why = self._why_not(method, target)
+            if why is not None:
+                self._refuse(method, url, client, 403, f"it redirects to another host, and {why}")
+                return
+        self._refuse(method, url, client, 502, "it redirects in circles")
+
+    def _pass_on(self, method: Read, url: str, answer: WebAnswer, client: Client) -> None:
+        self._note(method, url, answer.status, None)
+        said = answer.headers.get("content-length", "")
+        length = int(said) if said.isdecimal() else None
+        headers = {
+            name: answer.headers[name] for name in _PASSED_ON if printable(answer.headers.get(name, "\0"))
+        }
+        bare = method == "HEAD" or answer.status in {204, 304}
+        client.begin(answer.status, headers, length=0 if bare and length is None else length)
+        if not bare:
+            self._pour(url, answer, client)
+
+    def _pour(self, url: str, answer: WebAnswer, client: Client) -> None:
+        """Send the body, its last bytes once it is kept: who has all of it may be gone the next moment."""
+        held = b""
+        with self._store.intake() as intake:
+            for chunk in self._checked(url, answer):
+                intake.write(chunk)
+                client.send(held)
+                held = chunk
+            if answer.status == 200:
+                self._keep(url, intake.commit())
+        client.send(held)
+
+    def _checked(self, url: str, answer: WebAnswer) -> Iterator[bytes]:
+        """The body; one that does not come whole ends the connection, so that nobody takes it for whole."""
+        left = self._limits.body_bytes
+        try:
+            for chunk in answer.chunks:
+                left -= len(chunk)
+                if left < 0:
+                    break
+                yield chunk
+        except DownloadError as problem:
+            self._note("GET", url, 502, problem.reason)
+            raise ConnectionAbortedError from problem
+        if left < 0:
+            self._note("GET", url, 502, f"it sends more than {self._limits.body_bytes} bytes")
+            raise ConnectionAbortedError
+
+    def _keep(self, url: str, blob: Blob) -> None:
+        body = Body(url=Url(url), size_bytes=blob.size_bytes, sha256=blob.sha256, blake3=blob.blake3)
+        with self._lock:
+            self._bodies.setdefault((body.url, body.blake3), body)
+
+    def _note(self, method: str, url: str, status: int, denied: str | None) -> None:
+        try:
+            shown = str(Url(url))
+        except ValueError:
+            shown = ascii(url[:200])
+        exchange = Exchange(method=method[:20], url=shown, status=status, denied=denied)
+        with self._lock:
+            self._exchanges.append(exchange)
