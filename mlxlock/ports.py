@@ -212,16 +212,20 @@ class BlobStore(Protocol):
         """
         ...
 
+    def adopt(self, files: Sequence[RemoteFile], on_event: OnEvent = ignore) -> tuple[RemoteFile, ...]:
+        """Take what the user's Hugging Face cache already has, verified; return what is still missing."""
+        ...
+
+
+class IntakeStore(BlobStore, Protocol):
+    """A store that also takes bytes of which nobody promised anything: what is fetched for the first time."""
+
     def intake(self) -> AbstractContextManager[Intake]:
-        """Open a place for bytes that nobody promised anything of; left without `commit`, they are gone.
+        """Open a place for them; left without `commit`, they are gone.
 
         Raises:
             DiskError: The disk refuses.
         """
-        ...
-
-    def adopt(self, files: Sequence[RemoteFile], on_event: OnEvent = ignore) -> tuple[RemoteFile, ...]:
-        """Take what the user's Hugging Face cache already has, verified; return what is still missing."""
         ...
 
 

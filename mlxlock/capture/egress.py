@@ -17,7 +17,7 @@ from mlxlock.capture.authority import Authority
 from mlxlock.capture.proxying import Client, proxying
 from mlxlock.errors import DownloadError
 from mlxlock.outside import Read, Web, WebAnswer
-from mlxlock.ports import Blob, BlobStore
+from mlxlock.ports import Blob, IntakeStore
 from mlxlock.spec.names import printable
 from mlxlock.spec.record import Body, Exchange
 from mlxlock.spec.urls import Url
@@ -50,7 +50,7 @@ class EgressProxy:
     """
 
     def __init__(
-        self, *, web: Web, store: BlobStore, allow_hosts: Iterable[str] = (), limits: Limits | None = None
+        self, *, web: Web, store: IntakeStore, allow_hosts: Iterable[str] = (), limits: Limits | None = None
     ) -> None:
         self._web = web
         self._store = store

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlxlock.errors import MismatchError
-from mlxlock.ports import Advanced, Blob, BlobStore, Event, Finished, Note, Started
+from mlxlock.ports import Advanced, Blob, BlobStore, Event, Finished, IntakeStore, Note, Started
 from mlxlock.spec.digest import Sha256
 from mlxlock.spec.resolution import FileEntry, RemoteFile
 from mlxlock.store import DirectoryStore
@@ -27,7 +27,7 @@ Make = Callable[[bytes], FileEntry]
 class Subject:
     """A store, and a way to put something into the Hugging Face cache that it adopts from."""
 
-    store: BlobStore
+    store: IntakeStore
     offer: Callable[[RemoteFile, bytes], None]
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from mlxlock.errors import LockfileError
 from mlxlock.planning.layout import FileNode, LinkNode, SentinelNode, TextNode, lay_out
-from mlxlock.spec.lockfile import Download
+from mlxlock.spec.effects import Download, Effects
 from mlxlock.spec.names import RepoPath
+from mlxlock.spec.urls import Url
 from tests.planning.locks import COMMIT, OTHER, artifact, model, seen
 
 HUB = ".hf_cache/hub"
@@ -108,9 +109,11 @@ def test_a_download_stands_below_the_cache() -> None:
     assert file.sha256 is not None
     assert file.blake3 is not None
     download = Download(
-        url="https://a.org/d", size_bytes=1, sha256=file.sha256, blake3=file.blake3, path=file.path
+        url=Url("https://a.org/d"), size_bytes=1, sha256=file.sha256, blake3=file.blake3, path=file.path
     )
-    node = lay_out([replace(model(), downloads=(download,))]).nodes[RepoPath(".hf_cache/python/data")]
+    node = lay_out([replace(model(), effects=Effects(downloads=(download,)))]).nodes[
+        RepoPath(".hf_cache/python/data")
+    ]
     assert isinstance(node, FileNode)
     assert (node.identity, node.source) == (file.blake3, "chat: https://a.org/d")
 

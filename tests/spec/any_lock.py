@@ -8,12 +8,12 @@ from blake3 import blake3
 from hypothesis import strategies as st
 
 from mlxlock.spec.digest import Blake3, GitOid, Sha256, git_blob_header
+from mlxlock.spec.effects import Copy, Download, Effects, Member, Unpacked
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.invariants import snapshot_digest
 from mlxlock.spec.lockfile import (
     Artifact,
     Denied,
-    Download,
     Environment,
     LockedModel,
     Lockfile,
@@ -24,6 +24,7 @@ from mlxlock.spec.lockfile import (
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, Revision
 from mlxlock.spec.record import PHASES
 from mlxlock.spec.resolution import FileEntry
+from mlxlock.spec.urls import Url
 
 T = TypeVar("T")
 
@@ -125,15 +126,59 @@ def artifacts(draw: st.DrawFn, repo: str) -> Artifact:
     )
 
 
-def _download(url: str) -> Download:
-    data = url.encode()
-    return Download(
-        url=url,
+def _bytes(path: str) -> FileEntry:
+    """A file whose bytes follow from its path."""
+    data = path.encode()
+    return FileEntry(
+        path=RepoPath(path),
         size_bytes=len(data),
         sha256=Sha256(hashlib.sha256(data).hexdigest()),
         blake3=Blake3(blake3(data).hexdigest()),
-        path=RepoPath("python/x"),
-        members=(RepoPath("a"), RepoPath("b")) if "zip" in url else (),
+    )
+
+
+def _member(path: str) -> Member:
+    file = _bytes(path)
+    assert file.sha256 is not None
+    assert file.blake3 is not None
+    return Member(
+        name=f"in/{path}",
+        path=file.path,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        blake3=file.blake3,
+    )
+
+
+def _download(place: str, *, archive: bool) -> Download:
+    file = _bytes(place)
+    assert file.sha256 is not None
+    assert file.blake3 is not None
+    return Download(
+        url=Url(f"https://a.org/{place}?raw=1"),
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        blake3=file.blake3,
+        path=None if archive else file.path,
+        members=tuple(_member(f"{place}-{name}") for name in "ab") if archive else (),
+    )
+
+
+@st.composite
+def effects(draw: st.DrawFn, name: str) -> Effects:
+    """What first runs of the entry of this name left, each in its own place."""
+    downloads = tuple(
+        _download(f"{name}/{place}", archive=place == "x.zip") for place in draw(some(("x.zip", "x")))
+    )
+    contents = [download.blake3 for download in downloads]
+    places = draw(some((f"{name}/u", f"{name}/v"))) if contents else ()
+    return Effects(
+        downloads=downloads,
+        unpacked=tuple(Unpacked(archive=contents[0], member=_member(place)) for place in places),
+        copies=tuple(
+            Copy(path=RepoPath(f"{name}/copy-{blob[:9]}"), blake3=blob) for blob in sorted(contents)
+        ),
+        writes=tuple(_bytes(path) for path in draw(some((f"{name}/w", f"{name}/z")))),
     )
 
 
@@ -164,7 +209,7 @@ def models(draw: st.DrawFn, name: str, environments: Sequence[Environment]) -> L
         files=content,
         proofs=tuple(draw(_proof(environment, run)) for environment, run in proofs),
         artifacts=tuple(draw(artifacts(repo)) for repo in draw(some(REPOS))),
-        downloads=tuple(map(_download, draw(some(("https://a.org/x.zip", "https://b.org/x"))))),
+        effects=draw(effects(name)),
         denied=tuple(Denied(url=url, accepted="b" in url) for url in draw(some(("http://a", "http://b")))),
     )
 

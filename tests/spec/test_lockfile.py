@@ -40,8 +40,9 @@ def test_what_is_written_is_read_back_and_written_alike(lock: Lockfile) -> None:
     assert parse_lockfile(text) == lock
     assert format_lockfile(parse_lockfile(text)) == text
     assert "\r" not in text
-    files = [file for model in lock.models for file in model.remote_files()]
-    assert len(re.findall(r"(?m)^    \{ path = .* \},$", text)) == len(files)
+    rows = sum(len(tuple(model.remote_files())) for model in lock.models)
+    rows += sum(len(model.effects.copies) + len(model.effects.writes) for model in lock.models)
+    assert len(re.findall(r"(?m)^    \{ path = .* \},$", text)) == rows
 
 
 def shuffled(chance: random.Random, values: tuple[T, ...]) -> tuple[T, ...]:
@@ -58,7 +59,16 @@ def disordered(chance: random.Random, model: LockedModel) -> LockedModel:
         files=shuffled(chance, model.files),
         proofs=shuffled(chance, model.proofs),
         artifacts=tuple(artifacts),
-        downloads=shuffled(chance, model.downloads),
+        effects=replace(
+            model.effects,
+            downloads=tuple(
+                replace(download, members=shuffled(chance, download.members))
+                for download in shuffled(chance, model.effects.downloads)
+            ),
+            unpacked=shuffled(chance, model.effects.unpacked),
+            copies=shuffled(chance, model.effects.copies),
+            writes=shuffled(chance, model.effects.writes),
+        ),
         denied=shuffled(chance, model.denied),
         request=replace(
             model.request, artifacts=dict(shuffled(chance, tuple(model.request.artifacts.items())))

@@ -58,7 +58,7 @@ def test_its_parts() -> None:
     assert (Url("https://h").name, Url("https://h/a/").name) == ("h", "h")
 
 
-@given(st.text(), st.text())
+@given(st.text(), st.text().filter(lambda text: "#" not in text))
 def test_no_secret_of_a_signed_query_is_kept(value: str, other: str) -> None:
     try:
         url = Url(f"https://h/x?v={other}&Signature={value}")

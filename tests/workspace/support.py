@@ -14,7 +14,7 @@ from blake3 import blake3
 
 from mlxlock.planning.layout import FileNode, LinkNode, Node, SentinelNode, TextNode, Tree
 from mlxlock.planning.plan import Plan, make_plan
-from mlxlock.ports import Blob, Deposit, Intake, LinkMode, OnEvent, ignore
+from mlxlock.ports import Blob, Deposit, LinkMode, OnEvent, ignore
 from mlxlock.spec.digest import Blake3, Sha256
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath
 from mlxlock.spec.resolution import FileEntry, RemoteFile
@@ -57,9 +57,6 @@ class DirectoryStore:
 
     def deposit(self, file: FileEntry) -> AbstractContextManager[Deposit]:
         raise NotImplementedError(file)
-
-    def intake(self) -> AbstractContextManager[Intake]:
-        raise NotImplementedError
 
     def adopt(self, files: Sequence[RemoteFile], on_event: OnEvent = ignore) -> tuple[RemoteFile, ...]:
         raise NotImplementedError(files, on_event)
