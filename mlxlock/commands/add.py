@@ -39,7 +39,7 @@ class AddOptions:
 
 
 def add(project: Project, ports: Ports, options: AddOptions) -> Report:
-    """Edit the manifest; a lock that fails gives the old text back.
+    """Edit the manifest; a lock or sync that fails gives both files back.
 
     Raises:
         UsageError: A repo id that is none, a path to no clone, or a name for several repos.

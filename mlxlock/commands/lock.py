@@ -95,7 +95,7 @@ def _locked(
         return replace(
             before, models=_sorted(kept), environments=used_environments(kept, before.environments)
         )
-    resolutions = resolve(todo, ports)
+    resolutions = resolve(todo, ports, dict(pins_of(kept)))
     source = PinnedSource(
         ports.source(),
         pins=dict(pins_of([*kept, *_pinning(todo)])),

@@ -1,9 +1,11 @@
-"""Edits `models.toml`, then locks and syncs; when that fails, the manifest is as it was.
+"""Edits `models.toml`, then locks and syncs; when that fails, both files are as they were.
 
 A step of `add` and `remove`. Owns that a command either leaves all three agreeing, or nothing changed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from mlxlock.commands.lock import LockOptions, lock
@@ -51,21 +53,48 @@ def change_manifest(
     """Write the edited manifest, lock it, sync it.
 
     Raises:
-        MlxlockError: What went wrong; the manifest on disk is then as it was.
+        MlxlockError: What went wrong; manifest and lock on disk are then as they were.
     """
     path = project.manifest_path
     with disk_errors(path, doing="read"):
         before = path.read_bytes()
     after = edit(decode(before, MANIFEST_NAME, ManifestError))
     parse_manifest(after)
-    write_atomic(path, after.encode())
+    with _restored_on_failure(path, project.lockfile_path):
+        write_atomic(path, after.encode())
+        return _agreeing(command, project, ports, options)
+
+
+@contextmanager
+def _restored_on_failure(*paths: Path) -> Iterator[None]:
+    """Give these files back what they had, or their absence, when the block is left by any exception."""
+    before = {path: _bytes_of(path) for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, data in before.items():
+            _restore(path, data)
+        raise
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    with disk_errors(path, doing="read"):
+        return path.read_bytes() if path.exists() else None
+
+
+def _restore(path: Path, data: bytes | None) -> None:
+    if data is not None:
+        write_atomic(path, data)
+        return
+    with disk_errors(path):
+        path.unlink(missing_ok=True)
+
+
+def _agreeing(command: str, project: Project, ports: Ports, options: ChangeOptions) -> Report:
+    """Let lock and workspace follow the manifest, as far as was asked for."""
     if options.frozen:
         return Report(command=command, data={"locked": False, "synced": False}, lines=(_wrote(),))
-    try:
-        locked = lock(project, ports, options.lock)
-    except BaseException:
-        write_atomic(path, before)
-        raise
+    locked = lock(project, ports, options.lock)
     if options.no_sync:
         return Report(
             command=command,

@@ -23,7 +23,7 @@ class RemoveOptions:
 
 
 def remove(project: Project, ports: Ports, options: RemoveOptions) -> Report:
-    """Edit the manifest; a lock or sync that fails gives the old text back.
+    """Edit the manifest; a lock or sync that fails gives both files back.
 
     Raises:
         UsageError: No such model.

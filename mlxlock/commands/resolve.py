@@ -9,36 +9,60 @@ from dataclasses import replace
 from typing import Final
 
 from mlxlock.commands.obtain import completer
+from mlxlock.commands.pinning import Key
 from mlxlock.commands.report import plural
 from mlxlock.planning.assemble import assemble_model, complete_model
 from mlxlock.planning.relock import Decision
-from mlxlock.ports import BlobStore, Note, Ports, Source, Wanted
+from mlxlock.ports import BlobStore, Note, Ports, Wanted
 from mlxlock.spec.lockfile import LockedModel
+from mlxlock.spec.names import Revision
 from mlxlock.spec.resolution import Resolution
 
 JOBS: Final = 8
 
 
-def resolve(decisions: Sequence[Decision], ports: Ports) -> dict[str, Resolution]:
-    """What the Hub says of each model that has to be asked about, by name."""
+def resolve(
+    decisions: Sequence[Decision], ports: Ports, kept: Mapping[Key, Revision]
+) -> dict[str, Resolution]:
+    """What the Hub says of each model that has to be asked about, by name.
+
+    The same question is asked once, so that a branch which moves meanwhile is one commit for all who ask, and
+    a revision that an entry which stays names is the commit that it names.
+
+    Args:
+        decisions: What `lock` has to do.
+        ports: Where the Hub is.
+        kept: The commit of each revision that entries which stay name.
+    """
     asking = [decision for decision in decisions if decision.todo == "resolve"]
     if not asking:
         return {}
     ports.on_event(Note(text=f"Resolving {plural(len(asking), 'model')}"))
-    source = ports.source()
+    questions = {decision.model.name: _wanted(decision, kept) for decision in asking}
+    distinct = tuple(dict.fromkeys(questions.values()))
     with ThreadPoolExecutor(max_workers=JOBS) as pool:
-        answers = pool.map(lambda decision: _resolve_one(decision, source), asking)
-        return {decision.model.name: answer for decision, answer in zip(asking, answers, strict=True)}
+        answers = dict(zip(distinct, pool.map(ports.source().resolve, distinct), strict=True))
+    return {
+        decision.model.name: _as_asked(decision, answers[questions[decision.model.name]])
+        for decision in asking
+    }
 
 
-def _resolve_one(decision: Decision, source: Source) -> Resolution:
-    version = decision.request.version if decision.revision is None else None
-    answer = source.resolve(
-        Wanted(repo=decision.model.repo, revision=decision.revision, version=version),
-    )
-    if decision.revision is not None and decision.revision.is_commit and decision.locked is not None:
+def _wanted(decision: Decision, kept: Mapping[Key, Revision]) -> Wanted:
+    repo, revision = decision.model.repo, decision.revision
+    if revision is None:
+        return Wanted(repo=repo, version=decision.request.version)
+    anew = decision.locked is not None and not decision.pinned
+    return Wanted(repo=repo, revision=revision if anew else kept.get((repo, "model", revision), revision))
+
+
+def _as_asked(decision: Decision, answer: Resolution) -> Resolution:
+    """The answer under the revision that was asked for, where the commit stood in for it."""
+    if decision.revision is None:
+        return answer
+    if decision.revision.is_commit and decision.locked is not None:
         return replace(answer, revision=decision.locked.resolved_revision)
-    return answer
+    return replace(answer, revision=decision.revision)
 
 
 def draft(decision: Decision, resolutions: Mapping[str, Resolution], store: BlobStore) -> LockedModel:
