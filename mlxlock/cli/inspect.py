@@ -4,8 +4,10 @@ from typing import Any
 
 import click
 
+from mlxlock.cli.completing import repo_names
 from mlxlock.cli.finish import finish
 from mlxlock.cli.options import common_options, selection_of, selection_options
+from mlxlock.cli.verb import option, verb
 from mlxlock.commands.status import StatusOptions
 from mlxlock.commands.status import status as status_command
 from mlxlock.commands.tree import TreeOptions
@@ -16,7 +18,7 @@ from mlxlock.commands.why import WhyOptions
 from mlxlock.commands.why import why as why_command
 
 
-@click.command()
+@verb(examples=("mlxk status", "mlxk status --json"))
 @selection_options
 @common_options
 def status(**given: Any) -> int:
@@ -25,10 +27,11 @@ def status(**given: Any) -> int:
     return finish(lambda ports, project: status_command(project, ports, options))
 
 
-@click.command()
-@click.option(
+@verb(examples=("mlxk verify", "mlxk verify --require-sandbox full"))
+@option(
     "--require-sandbox",
     type=click.Choice(["full", "partial"]),
+    envvar="MLXK_REQUIRE_SANDBOX",
     help="Refuse proofs that were made under a weaker sandbox.",
 )
 @selection_options
@@ -40,16 +43,16 @@ def verify(**given: Any) -> int:
     return finish(lambda ports, project: verify_command(project, ports, options))
 
 
-@click.command()
-@click.option("--files", is_flag=True, help="Name every file.")
+@verb(examples=("mlxk tree --files",))
+@option("--files", is_flag=True, help="Name every file.")
 @common_options
 def tree(files: bool) -> int:
     """Show what models.lock holds: each model, and what its first runs brought."""
     return finish(lambda _, project: tree_command(project, TreeOptions(files=files)))
 
 
-@click.command()
-@click.argument("repo")
+@verb(examples=("mlxk why Qwen/Qwen2.5-7B",))
+@click.argument("repo", shell_complete=repo_names)
 @common_options
 def why(repo: str) -> int:
     """Show why models.lock holds REPO: which model asked for it, when, and at which revision."""

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-import click
-
+from mlxlock.cli.completing import model_names
 from mlxlock.cli.finish import finish
 from mlxlock.cli.options import common_options
+from mlxlock.cli.sync import adopt_option
+from mlxlock.cli.verb import option, verb
 from mlxlock.cli.wiring import Choices
 from mlxlock.commands.lock import LockOptions
 from mlxlock.ports import Ports
@@ -14,27 +15,32 @@ from mlxlock.ports import Ports
 def lock_options(function: Any) -> Any:
     """The flags that decide how to lock, for `lock`, `add` and `remove`."""
     options = [
-        click.option("--no-capture", is_flag=True, help="Make no first runs; the lock says so."),
-        click.option(
-            "--no-sandbox", is_flag=True, help="Make first runs without a sandbox; the lock says so."
+        option(
+            "--no-capture",
+            is_flag=True,
+            envvar="MLXK_NO_CAPTURE",
+            help="Make no first runs; the lock says so.",
         ),
-        click.option(
-            "--adopt",
-            type=click.Choice(["copy", "link", "none"]),
-            default="copy",
-            help="How to take files that the Hugging Face cache has already.",
-        ),
+        option("--no-sandbox", is_flag=True, help="Make first runs without a sandbox; the lock says so."),
+        adopt_option,
     ]
-    for option in reversed(options):
-        function = option(function)
+    for add in reversed(options):
+        function = add(function)
     return function
 
 
-@click.command(epilog="Example: mlxk lock --upgrade-model chat")
-@click.option("--check", is_flag=True, help="Only say whether models.lock is up to date; exit 1 when not.")
-@click.option("-U", "--upgrade", is_flag=True, help="Resolve every model and artifact anew.")
-@click.option("-P", "--upgrade-model", multiple=True, metavar="NAME", help="Resolve this model anew.")
-@click.option("--dry-run", is_flag=True, help="Resolve and say what would change; write nothing.")
+@verb(examples=("mlxk lock", "mlxk lock --check", "mlxk lock --upgrade-model chat"))
+@option("--check", is_flag=True, help="Only say whether models.lock is up to date; exit 1 when not.")
+@option("-U", "--upgrade", is_flag=True, help="Resolve every model and artifact anew.")
+@option(
+    "-P",
+    "--upgrade-model",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=model_names,
+    help="Resolve this model anew.",
+)
+@option("--dry-run", is_flag=True, help="Resolve and say what would change; write nothing.")
 @lock_options
 @common_options
 def lock(**given: Any) -> int:

@@ -3,6 +3,7 @@
 A verb's module is imported when the verb is asked for, so that `--help` and the quick verbs stay quick.
 """
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -12,13 +13,16 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from mlxlock import __version__
 from mlxlock.cli.early import look_of, verb_of
-from mlxlock.cli.options import common_options
+from mlxlock.cli.options import common, common_options
+from mlxlock.cli.verb import EXITS, format_exits, format_options, option
 from mlxlock.cli.verbs import SECTIONS, VERBS
+from mlxlock.commands.report import Line, Report
 from mlxlock.errors import InternalError, InterruptError, MlxlockError, UsageError
-from mlxlock.render import listened_to, show_error
+from mlxlock.render import listened_to, show_error, show_report
 
 _TAKEN: Final = frozenset({"exec", "list"})
 """Verbs whose name Python has already."""
@@ -60,16 +64,41 @@ class _Verbs(click.Group):
             with formatter.section(heading):
                 formatter.write_dl([(name, text) for name, (_, text) in verbs.items()])
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs first: they are what people look for."""
+        self.format_commands(ctx, formatter)
+        format_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say where to read on."""
+        formatter.write_paragraph()
+        formatter.write_text(
+            "models.toml names the models, `lock` writes models.lock, `sync` builds the workspace from it. "
+            f"`{ctx.info_name} help VERB` shows a verb's flags and examples."
+        )
+        format_exits(EXITS, formatter)
+
 
 @click.group(
     cls=_Verbs,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="models.toml names the models, `lock` writes models.lock, `sync` builds the workspace from it.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+    subcommand_metavar="VERB [ARGUMENT]...",
 )
-@click.version_option(__version__, "-V", "--version", message="mlxlock %(version)s")
+@option("-V", "--version", is_flag=True, help="Show the version and exit.")
 @common_options
-def mlxk() -> None:
+@click.pass_context
+def mlxk(ctx: click.Context, version: bool) -> None:
     """The lockfile for the models a project runs."""
+    if version:
+        ctx.exit(show_report(_version(), common().look))
+    if ctx.invoked_subcommand is None:
+        raise UsageError("no command given", hint=f"see `{ctx.info_name} --help`")
+
+
+def _version() -> Report:
+    told = Line(f"mlxlock {__version__}")
+    return Report(command="version", data={"name": "mlxlock", "version": __version__}, lines=(told,))
 
 
 def run(argv: Sequence[str]) -> int:
@@ -131,7 +160,15 @@ def _reworded(error: click.ClickException) -> str:
         near = (error.possibilities or [])[:1]
         return f"no option `{error.option_name}`" + "".join(f", did you mean `{name}`?" for name in near)
     reason = re.sub(r"'([^']*)'", r"`\1`", error.format_message())
-    return (reason[:1].lower() + reason[1:]).rstrip(".")
+    return (reason[:1].lower() + reason[1:]).rstrip(".") + _whence(error)
+
+
+def _whence(error: click.ClickException) -> str:
+    """Which environment variable said it, when none of what was typed did."""
+    if not isinstance(error, click.BadParameter) or error.param is None or error.ctx is None:
+        return ""
+    source = error.ctx.get_parameter_source(str(error.param.name))
+    return f" (from `{error.param.envvar}`)" if source is ParameterSource.ENVIRONMENT else ""
 
 
 _REPORT: Final = "this is a bug in mlxlock: please report it, with what `-v` prints"
@@ -143,8 +180,21 @@ def _program() -> str:
 
 
 def _invoke(argv: Sequence[str]) -> int:
-    code = mlxk.main(args=list(argv) or ["--help"], prog_name=_program(), standalone_mode=False)
+    program = _program()
+    completing = f"_{program.upper()}_COMPLETE"
+    if os.environ.get(completing):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(mlxk, {}, program, completing, os.environ[completing])
+    with mlxk.make_context(program, _asked(argv)) as ctx:
+        code = mlxk.invoke(ctx)
     return code if isinstance(code, int) else 0
+
+
+def _asked(argv: Sequence[str]) -> list[str]:
+    """The command line without what only people write: nothing at all, and `help VERB`."""
+    words = [argument for argument in argv if not argument.startswith("-")]
+    return [*words[1:2], "--help"] if words[:1] == ["help"] else list(argv) or ["--help"]
 
 
 __all__ = ["mlxk", "run"]

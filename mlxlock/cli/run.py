@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 import click
 
+from mlxlock.cli.completing import model_names
 from mlxlock.cli.finish import finish
 from mlxlock.cli.options import common_options
+from mlxlock.cli.verb import CHILDS, option, verb
 from mlxlock.commands.env import EnvOptions
 from mlxlock.commands.env import env as env_command
 from mlxlock.commands.exec import ExecOptions
@@ -18,18 +20,25 @@ from mlxlock.commands.run import run as run_command
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-@click.command(epilog='Example: mlxk run chat "Write a haiku" --max-tokens 64')
-@click.argument("model")
+@verb(
+    examples=(
+        'mlxk run chat "Write a haiku" --max-tokens 64',
+        "mlxk run asr --audio hello.wav",
+        'mlxk run vision "What is this?" --image photo.png',
+    ),
+    exits=CHILDS,
+)
+@click.argument("model", shell_complete=model_names)
 @click.argument("prompt", required=False)
-@click.option("--image", type=_FILE, help="A picture, for vision models.")
-@click.option("--audio", type=_FILE, help="A recording, for speech-to-text models.")
-@click.option("--language", help="The language spoken, for speech models.")
-@click.option("--system", help="A system prompt.")
-@click.option("--voice", help="A voice, for text-to-speech models.")
-@click.option("--output", type=click.Path(path_type=Path), help="Where to write the sound.")
-@click.option("--max-tokens", type=click.IntRange(1), help="The most tokens to generate.")
-@click.option("--temperature", type=click.FloatRange(0), help="0 is greedy.")
-@click.option("--seed", type=click.IntRange(0), help="For every random number generator.")
+@option("--image", type=_FILE, help="A picture, for vision models.")
+@option("--audio", type=_FILE, help="A recording, for speech-to-text models.")
+@option("--language", help="The language spoken, for speech models.")
+@option("--system", help="A system prompt.")
+@option("--voice", help="A voice, for text-to-speech models.")
+@option("--output", type=click.Path(path_type=Path), help="Where to write the sound.")
+@option("--max-tokens", type=click.IntRange(1), help="The most tokens to generate.")
+@option("--temperature", type=click.FloatRange(0), help="0 is greedy.")
+@option("--seed", type=click.IntRange(0), help="For every random number generator.")
 @common_options
 def run(**given: Any) -> int:
     """Run a locked model from the workspace, offline."""
@@ -37,10 +46,11 @@ def run(**given: Any) -> int:
     return finish(lambda ports, project: run_command(project, ports, options), silent=True)
 
 
-@click.command(
-    name="exec",
+@verb(
+    "exec",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    epilog="Example: mlxk exec -- python app.py",
+    examples=("mlxk exec -- python app.py",),
+    exits=CHILDS,
 )
 @click.argument("argv", nargs=-1, required=True, metavar="-- COMMAND [ARGUMENT]...", type=click.UNPROCESSED)
 @common_options
@@ -50,8 +60,8 @@ def exec_(argv: tuple[str, ...]) -> int:
     return finish(lambda ports, project: exec_command(project, ports, options), silent=True)
 
 
-@click.command(epilog='Example: eval "$(mlxk env)"')
-@click.option("--shell", type=click.Choice(["sh", "fish"]), default="sh", help="Whose syntax.")
+@verb(examples=('eval "$(mlxk env)"', "mlxk env --shell fish | source"))
+@option("--shell", type=click.Choice(["sh", "fish"]), default="sh", help="Whose syntax.")
 @common_options
 def env(shell: Literal["sh", "fish"]) -> int:
     """Print shell lines that make your programs use the workspace, pinned and offline."""

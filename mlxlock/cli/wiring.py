@@ -134,7 +134,7 @@ def _source(common: Common, on_event: OnEvent) -> Source:
     from mlxlock.hub.offline import OfflineSource
 
     if common.offline:
-        return OfflineSource("--offline")
+        return OfflineSource(common.offline)
     from mlxlock.hub.client import HubSource
     from mlxlock.hub.endpoint import endpoint_from
 

@@ -4,13 +4,10 @@ Owns the refusal. Never opens a socket.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from mlxlock.errors import OfflineMissingError
 from mlxlock.ports import BlobStore, OnEvent, Wanted, ignore
 from mlxlock.spec.resolution import RemoteFile, Resolution
-
-_HINT: Final = "run it once with a network, without `--offline` and `HF_HUB_OFFLINE`"
 
 
 class OfflineSource:
@@ -22,6 +19,7 @@ class OfflineSource:
 
     def __init__(self, why: str) -> None:
         self._why = why
+        self._hint = f"run it once with a network, without `{why}`"
 
     def resolve(self, wanted: Wanted) -> Resolution:
         """Refuse: what a revision means now, only the Hub knows.
@@ -29,7 +27,9 @@ class OfflineSource:
         Raises:
             OfflineMissingError: Always.
         """
-        raise OfflineMissingError(f"`{wanted.repo}` cannot be resolved offline (`{self._why}`)", hint=_HINT)
+        raise OfflineMissingError(
+            f"`{wanted.repo}` cannot be resolved offline (`{self._why}`)", hint=self._hint
+        )
 
     def fetch(self, files: Sequence[RemoteFile], store: BlobStore, on_event: OnEvent = ignore) -> None:
         """Do nothing when the store has everything.
@@ -43,6 +43,6 @@ class OfflineSource:
             raise OfflineMissingError(
                 f"{len(missing)} of {len(files)} files are not in the store, "
                 f"and `{self._why}` forbids to fetch them",
-                hint=_HINT,
+                hint=self._hint,
                 details=tuple(f"{remote.repo}@{remote.commit}: {remote.file.path}" for remote in missing),
             )
