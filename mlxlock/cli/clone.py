@@ -8,26 +8,22 @@ import click
 
 from mlxlock.cli.finish import finish_anywhere
 from mlxlock.cli.options import common_options
-from mlxlock.cli.sync import place_options
+from mlxlock.cli.sync import adopt_option, place_options
+from mlxlock.cli.verb import option, verb
 from mlxlock.cli.wiring import Choices, user_home
 from mlxlock.commands.clone import CloneOptions
 from mlxlock.commands.clone import clone as command
 from mlxlock.workspace.homes import workspace_home
 
 
-@click.command(epilog="Example: mlxk clone mlx-community/whisper-large-v3-mlx@main ./models/whisper")
+@verb(examples=("mlxk clone mlx-community/whisper-large-v3-mlx@main ./models/whisper",))
 @click.argument("repo", metavar="REPO[@REVISION]")
 @click.argument("directory", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
-@click.option("--revision", help="Branch, tag, refs/pr/N or commit.")
-@click.option("--include", multiple=True, metavar="GLOB", help="Take only files that match.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files out that match.")
-@click.option("--dry-run", is_flag=True, help="Resolve and say what would come; write nothing.")
-@click.option(
-    "--adopt",
-    type=click.Choice(["copy", "link", "none"]),
-    default="copy",
-    help="How to take files that the Hugging Face cache has already.",
-)
+@option("--revision", help="Branch, tag, refs/pr/N or commit.")
+@option("--include", multiple=True, metavar="GLOB", help="Take only files that match.")
+@option("--exclude", multiple=True, metavar="GLOB", help="Leave files out that match.")
+@option("--dry-run", is_flag=True, help="Resolve and say what would come; write nothing.")
+@adopt_option
 @place_options
 @common_options
 def clone(**given: Any) -> int:
