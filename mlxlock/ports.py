@@ -601,6 +601,10 @@ class Laboratory(Protocol):
         """A recording mirror over this source; the file is where the runner names its phase."""
         ...
 
+    def mirror_of(self, pins: Sequence[Pin], phase_file: Path) -> Mirror:
+        """A mirror that answers from these pins and the store alone, and refuses all else."""
+        ...
+
     def setting(self, root: Path, scratch: Path, endpoint: str | None) -> ChildSetting:
         """The strict environment for a workspace; without an endpoint the child is offline."""
         ...

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from mlxlock.commands.project import Project, read_manifest
 from mlxlock.fs import disk_errors
 from mlxlock.ports import BlobStore, ChildSetting, Interpreter, Mirror, OnEvent, Sandbox, Source, Workspace
 from mlxlock.spec.manifest import Manifest
-from mlxlock.spec.record import CachedRepo
+from mlxlock.spec.record import CachedRepo, Pin
 from mlxlock.workspace.directory import DirectoryWorkspace
 from mlxlock.workspace.environment import strict
 
@@ -96,6 +96,16 @@ class RealLaboratory:
         from mlxlock.hub.server import RecordingMirror
 
         return RecordingMirror(source=source, store=self._store, phase_file=phase_file)
+
+    def mirror_of(self, pins: Sequence[Pin], phase_file: Path) -> Mirror:
+        """A mirror that answers from these pins and the store alone."""
+        from mlxlock.hub.offline import OfflineSource
+        from mlxlock.hub.server import RecordingMirror
+
+        source = OfflineSource("a proof")
+        return RecordingMirror(
+            source=source, store=self._store, phase_file=phase_file, pins=pins, frozen=True
+        )
 
     def setting(self, root: Path, scratch: Path, endpoint: str | None) -> ChildSetting:
         """The strict environment for a workspace."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlxlock.commands.inspected import texts_and_kind
 from mlxlock.commands.obtain import completer, needs_of, obtain
-from mlxlock.commands.proof import prove
+from mlxlock.commands.proof import Proven, prove
 from mlxlock.commands.recording import record
 from mlxlock.commands.trial import Trial
 from mlxlock.planning.assemble import complete_model, with_captures
@@ -38,35 +38,61 @@ class Work:
     source: Source
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What first runs made of the drafts.
+
+    Attributes:
+        environments: Those known before, and those that ran something.
+        proofs: What became of each run.
+    """
+
+    models: tuple[LockedModel, ...]
+    environments: tuple[Environment, ...]
+    proofs: tuple[Proven, ...] = ()
+
+
 def make_first_runs(
     work: Work,
     drafts: Sequence[tuple[Decision, LockedModel]],
     environments: Sequence[Environment],
-) -> tuple[list[LockedModel], list[Environment]]:
+) -> Made:
     """Fetch, run and prove each draft."""
     obtain(needs_of([draft for _, draft in drafts]), work.ports)
     known = list(environments)
-    done = list[LockedModel]()
+    done, proofs = list[LockedModel](), list[Proven]()
     for decision, draft in drafts:
         model = complete_model(draft, completer(work.store))
         fresh = decision.todo == "resolve"
-        model, records = _run_model(work, replace(model, artifacts=()) if fresh else model, fresh=fresh)
+        model, records, proven = _run_model(
+            work, replace(model, artifacts=()) if fresh else model, fresh=fresh
+        )
         known += [Environment.of(record.environment) for record in records]
+        proofs += proven
         done.append(_with_applying_pins(work.manifest, model))
-    return done, known
+    return Made(models=tuple(done), environments=tuple(known), proofs=tuple(proofs))
 
 
-def _run_model(work: Work, model: LockedModel, *, fresh: bool) -> tuple[LockedModel, list[CaptureRecord]]:
+def _run_model(
+    work: Work, model: LockedModel, *, fresh: bool
+) -> tuple[LockedModel, list[CaptureRecord], list[Proven]]:
     runs = first_runs_of(model.request) if fresh else tuple(unproven_runs(model))
-    trials = _trials(work, model, runs) if runs else []
+    trials = trials_of(work, model, runs) if runs else []
     records = [_record_one(work, trial) for trial in trials]
     model = with_captures(model, records, completer(work.store))
+    proofs = list[Proven]()
     for trial, done in zip(trials, records, strict=True):
-        model = _prove_one(work, replace(trial, model=model), done)
-    return model, records
+        proofs.append(_prove_one(work, replace(trial, model=model), done))
+        model = proofs[-1].model
+    return model, records, proofs
 
 
-def _trials(work: Work, model: LockedModel, runs: Iterable[FirstRun]) -> list[Trial]:
+def trials_of(work: Work, model: LockedModel, runs: Iterable[FirstRun]) -> list[Trial]:
+    """What the runs of a model are made of.
+
+    Raises:
+        PolicyError: It would execute code that nobody allowed.
+    """
     spec = work.manifest.model(model.name)
     allowed = spec is not None and remote_code_of(work.manifest, spec) == "allow"
     texts, kind = texts_and_kind(work.manifest, model, work.store)
@@ -83,7 +109,7 @@ def _record_one(work: Work, trial: Trial) -> CaptureRecord:
     return record(trial, work.ports.laboratory(), work.store, work.source)
 
 
-def _prove_one(work: Work, trial: Trial, done: CaptureRecord) -> LockedModel:
+def _prove_one(work: Work, trial: Trial, done: CaptureRecord) -> Proven:
     return prove(trial, done, work.ports.laboratory(), work.store, work.ports.on_event)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mlxlock.commands.first_runs import Work, make_first_runs
+from mlxlock.commands.first_runs import Made, Work, make_first_runs
 from mlxlock.commands.lock_report import check_report, lock_report
 from mlxlock.commands.pinning import PinnedSource, pins_of
 from mlxlock.commands.project import (
@@ -14,6 +14,7 @@ from mlxlock.commands.project import (
     refuse_newer,
     write_lockfile,
 )
+from mlxlock.commands.proof import Proven
 from mlxlock.commands.report import Report
 from mlxlock.commands.resolve import draft, resolve
 from mlxlock.errors import UsageError
@@ -67,10 +68,12 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
         upgrade_models=options.upgrade_models,
         capture=options.capture and not options.dry_run,
     )
-    after = _locked(project, manifest, ports, decisions, before, options)
+    after, proofs = _locked(project, manifest, ports, decisions, before, options)
     check_invariants(after)
     changed = after != before if options.dry_run else write_lockfile(project, after)
-    return lock_report(before, after, changed=changed, capture=options.capture, dry_run=options.dry_run)
+    return lock_report(
+        before, after, changed=changed, capture=options.capture, dry_run=options.dry_run, proofs=proofs
+    )
 
 
 def _refuse_unknown(manifest: Manifest, names: Iterable[str]) -> None:
@@ -87,14 +90,13 @@ def _locked(
     decisions: Sequence[Decision],
     before: Lockfile,
     options: LockOptions,
-) -> Lockfile:
-    """The lock as it must be."""
+) -> tuple[Lockfile, tuple[Proven, ...]]:
+    """The lock as it must be, and what became of each first run."""
     todo = [decision for decision in decisions if decision.todo != "keep"]
     kept = [decision.locked for decision in decisions if decision.todo == "keep" and decision.locked]
     if not todo:
-        return replace(
-            before, models=_sorted(kept), environments=used_environments(kept, before.environments)
-        )
+        environments = used_environments(kept, before.environments)
+        return replace(before, models=_sorted(kept), environments=environments), ()
     resolutions = resolve(todo, ports, dict(pins_of(kept)))
     source = PinnedSource(
         ports.source(),
@@ -105,13 +107,11 @@ def _locked(
     work = Work(project=project.root, manifest=manifest, ports=ports, store=ports.store(), source=source)
     drafts = [(decision, draft(decision, resolutions, work.store)) for decision in todo]
     check_policy(manifest, [model for _, model in drafts])
-    environments = list(before.environments)
-    if options.dry_run or not options.capture:
-        done = [model for _, model in drafts]
-    else:
-        done, environments = make_first_runs(work, drafts, environments)
-    models = _sorted([*kept, *done])
-    return Lockfile(models=models, environments=used_environments(models, environments))
+    made = Made(models=tuple(model for _, model in drafts), environments=before.environments)
+    if options.capture and not options.dry_run:
+        made = make_first_runs(work, drafts, before.environments)
+    models = _sorted([*kept, *made.models])
+    return Lockfile(models=models, environments=used_environments(models, made.environments)), made.proofs
 
 
 def _sorted(models: Iterable[LockedModel]) -> tuple[LockedModel, ...]:

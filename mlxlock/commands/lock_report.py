@@ -1,7 +1,8 @@
 """What `mlxk lock` answers: staleness for `--check`, and what a lock changed. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from mlxlock.commands.proof import Proven
 from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.planning.freshness import Reason, staleness
 from mlxlock.planning.relock import unproven_runs
@@ -38,7 +39,15 @@ def _reason(reason: Reason) -> dict[str, str | None]:
     }
 
 
-def lock_report(before: Lockfile, after: Lockfile, *, changed: bool, capture: bool, dry_run: bool) -> Report:
+def lock_report(
+    before: Lockfile,
+    after: Lockfile,
+    *,
+    changed: bool,
+    capture: bool,
+    dry_run: bool,
+    proofs: Sequence[Proven] = (),
+) -> Report:
     """What a lock changed, and which first runs are not proven."""
     lines = [Line(*line) for line in _changes(before, after)]
     unproven = [model.name for model in after.models if any(unproven_runs(model))]
@@ -49,6 +58,7 @@ def lock_report(before: Lockfile, after: Lockfile, *, changed: bool, capture: bo
         "dry_run": dry_run,
         "models": [_model_data(model) for model in after.models],
         "unproven": list(unproven),
+        "runs": [_run_data(proof) for proof in proofs],
     }
     if not unproven or not capture or dry_run:
         return Report(command="lock", data=data, lines=tuple(lines))
@@ -59,8 +69,26 @@ def lock_report(before: Lockfile, after: Lockfile, *, changed: bool, capture: bo
         exit_code=1,
         error_code="proof-failed",
         message=f"not proven offline: {', '.join(f'`{name}`' for name in unproven)}",
-        hint="the lock says so; run with `-v` to see why, or set `first-run` for it",
+        hint=_cure(proofs),
     )
+
+
+def _cure(proofs: Iterable[Proven]) -> str:
+    hints = (objection.hint for proof in proofs for objection in proof.objections)
+    return next(filter(None, hints), "the lock says so, and the next `mlxk lock` tries again")
+
+
+def _run_data(proof: Proven) -> dict[str, Json]:
+    return {
+        "model": proof.model.name,
+        "first_run": proof.first_run,
+        "offline": proof.level,
+        "objections": [
+            {"code": objection.code, "text": objection.text, "hint": objection.hint}
+            for objection in proof.objections
+        ],
+        "wrote": list(proof.wrote),
+    }
 
 
 def _changes(before: Lockfile, after: Lockfile) -> Iterator[tuple[str] | tuple[str, str]]:

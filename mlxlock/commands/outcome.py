@@ -3,6 +3,7 @@
 A step of `lock`. Owns how the runner's RESULT.json is believed: the model's code could have written it too.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from mlxlock.spec.toml_text import shown
 
 MAX_RESULT_BYTES: Final = 1 << 20
 STDERR_LINES: Final = 12
+TEXT_CHARS: Final = 2000
 
 
 def output_of(trial: Trial, bench: Bench, outcome: Outcome, laboratory: Laboratory) -> Output | None:
@@ -33,11 +35,17 @@ def output_of(trial: Trial, bench: Bench, outcome: Outcome, laboratory: Laborato
         _raise_missing(result, laboratory)
         raise _failed(trial, outcome, _what(result) or f"ended with exit code {outcome.exit_code}")
     if trial.run.command is not None:
-        return None
+        return _printed(outcome) if trial.compared == "output" else None
     output = result.get("output")
     if result.get("ok") is not True or not isinstance(output, dict):
         raise _failed(trial, outcome, "ended without a result")
     return _parsed(output)
+
+
+def _printed(outcome: Outcome) -> Output:
+    """What a command printed last, as far as it was kept."""
+    digest = hashlib.sha256(outcome.stdout.encode()).hexdigest()
+    return Output(digest=f"sha256:{digest}", text=outcome.stdout[:TEXT_CHARS])
 
 
 def _result(path: Path) -> dict[str, Any]:

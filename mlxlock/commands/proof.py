@@ -1,56 +1,161 @@
-"""The proof: a trial with no network, on a workspace built from the candidate lock alone.
+"""The proof: a trial without the Hub, on a workspace built from the candidate lock alone.
 
-A step of `lock`. Owns what `proven` means.
+A step of `lock`. Owns the two ways to go without it, and their order: with no network at all; and, only for a
+library that asks the Hub's API even when offline, with a mirror that answers from the lock. What counts as
+proven is `planning.proving`'s.
 """
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mlxlock.commands.linked_model import changes
 from mlxlock.commands.outcome import output_of
-from mlxlock.commands.trial import Trial, open_bench, run_trial
+from mlxlock.commands.testimony import Testimony, read_testimony
+from mlxlock.commands.trial import Bench, Trial, open_bench, run_trial
 from mlxlock.errors import FirstRunError
 from mlxlock.planning.assemble import with_proof
-from mlxlock.ports import BlobStore, Laboratory, Note, OnEvent
-from mlxlock.spec.lockfile import LockedModel
-from mlxlock.spec.record import CaptureRecord, Output
+from mlxlock.planning.layout import lay_out
+from mlxlock.planning.proving import (
+    Objection,
+    asks_the_api,
+    capture_objections,
+    locked_pins,
+    missed_by,
+    replay_objections,
+)
+from mlxlock.planning.verdict import judge
+from mlxlock.ports import BlobStore, Laboratory, Mirror, Note, OnEvent, Outcome
+from mlxlock.spec.lockfile import LockedModel, OfflineLevel
+from mlxlock.spec.record import CaptureRecord, Missed, Output, Replay
+
+MOST_TOLD: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """What became of one run's proof.
+
+    Attributes:
+        model: The entry, with the proof's level.
+        first_run: The run's name.
+        level: How it goes without the Hub.
+        objections: Why it is `unproven`; empty otherwise.
+        wrote: What the model left in its own directory.
+    """
+
+    model: LockedModel
+    first_run: str
+    level: OfflineLevel
+    objections: tuple[Objection, ...] = ()
+    wrote: tuple[str, ...] = ()
 
 
 def prove(
     trial: Trial, record: CaptureRecord, laboratory: Laboratory, store: BlobStore, on_event: OnEvent
-) -> LockedModel:
-    """The model, its run proven; or as it was, with a warning that says why not."""
-    on_event(Note(text=f"Proving `{trial.model.name}` ({trial.run.name}) offline"))
-    blocked = [exchange.url for exchange in record.exchanges if exchange.denied]
-    try:
-        output = replay(trial, laboratory, store)
-    except FirstRunError as error:
-        details = "; ".join(error.details[-3:])
-        return _unproven(on_event, trial, f"offline, {error.reason}" + (f" ({details})" if details else ""))
-    if blocked:
-        return _unproven(on_event, trial, f"the first run was refused {', '.join(sorted(set(blocked)))}")
-    if (
-        output is not None
-        and record.output is not None
-        and _comparable(output.digest, output.input_digest)
-        != _comparable(record.output.digest, record.output.input_digest)
-        and trial.run.compare != "none"
-    ):
-        return _unproven(on_event, trial, "offline, the output differs from the captured run's")
-    return with_proof(trial.model, record)
+) -> Proven:
+    """Replay a captured run without the Hub, and judge it.
 
-
-def replay(trial: Trial, laboratory: Laboratory, store: BlobStore) -> Output | None:
-    """Run once more on a workspace built from the entry alone, with a read-only cache and no network.
+    Args:
+        trial: The run, its model being the candidate entry with all that captures found.
+        record: The captured run.
+        laboratory: Where to run.
+        store: Where the files are.
+        on_event: Hears what happens.
 
     Raises:
-        FirstRunError: It did not run.
+        SandboxError: No sandbox works here.
+    """
+    name = f"`{trial.model.name}` ({trial.run.name})"
+    level: OfflineLevel = "unproven"
+    found = capture_objections(trial.model, record)
+    if not found:
+        on_event(Note(text=f"Proving {name} offline"))
+        level, found = _replayed(trial, record, laboratory, store, on_event)
+    for text in (*_told(found), *_also(record, level)):
+        on_event(Note(text=f"{name} {text}", level="warning"))
+    model = with_proof(trial.model, record, level)
+    return Proven(model=model, first_run=trial.run.name, level=level, objections=found, wrote=record.wrote)
+
+
+def _told(objections: Iterable[Objection]) -> Iterator[str]:
+    return (f"is not proven offline: {objection.text}" for objection in objections)
+
+
+def _also(record: CaptureRecord, level: OfflineLevel) -> Iterator[str]:
+    if level == "served":
+        yield "asks the Hub's API: it runs offline only with a mirror of the lock"
+    if record.wrote:
+        shown = ", ".join(f"`{path}`" for path in record.wrote[:MOST_TOLD])
+        more = f" and {len(record.wrote) - MOST_TOLD} more" if len(record.wrote) > MOST_TOLD else ""
+        yield f"wrote into its own directory, which is not locked: {shown}{more}"
+
+
+def _replayed(
+    trial: Trial, record: CaptureRecord, laboratory: Laboratory, store: BlobStore, on_event: OnEvent
+) -> tuple[OfflineLevel, tuple[Objection, ...]]:
+    offline = replay(trial, laboratory, store)
+    found = replay_objections(trial.model, record, offline)
+    if not found:
+        return "proven", ()
+    if asks_the_api(offline):
+        on_event(Note(text=f"Proving `{trial.model.name}` ({trial.run.name}) with a mirror of the lock"))
+        served = replay(trial, laboratory, store, served=True)
+        if not replay_objections(trial.model, record, served):
+            return "served", ()
+    return "unproven", found
+
+
+def replay(trial: Trial, laboratory: Laboratory, store: BlobStore, *, served: bool = False) -> Replay:
+    """Run once more on a workspace built from the entry alone, with a read-only cache and no network.
+
+    Args:
+        trial: The run, and the entry.
+        laboratory: Where to run.
+        store: Where the files are.
+        served: Give it a mirror that answers from the entry alone, instead of no Hub at all.
+
+    Raises:
+        SandboxError: No sandbox works here.
     """
     with open_bench(trial, laboratory, store) as bench:
-        return output_of(trial, bench, run_trial(trial, laboratory, bench, None), laboratory)
+        mirror = laboratory.mirror_of(locked_pins(trial.model), bench.phase_file) if served else None
+        outcome = run_trial(trial, laboratory, bench, mirror, fetches=False)
+        output, failure = _ended(trial, bench, outcome, laboratory)
+        told = read_testimony(bench.testimony_file)
+        altered, wrote = changes(bench.laid_out, bench.clone)
+        return Replay(
+            output=output,
+            failure=failure,
+            missed=tuple(_missed(told, mirror)),
+            watched=told.watched,
+            altered=(*altered, *_spoilt(trial, bench, laboratory)),
+            wrote=wrote,
+        )
 
 
-def _comparable(digest: str, input_digest: str | None) -> tuple[str, str | None]:
-    return digest, input_digest
+def _ended(
+    trial: Trial, bench: Bench, outcome: Outcome, laboratory: Laboratory
+) -> tuple[Output | None, str | None]:
+    try:
+        return output_of(trial, bench, outcome, laboratory), None
+    except FirstRunError as error:
+        details = "; ".join(error.details[-3:])
+        return None, error.reason + (f" ({details})" if details else "")
 
 
-def _unproven(on_event: OnEvent, trial: Trial, why: str) -> LockedModel:
-    name = f"`{trial.model.name}` ({trial.run.name})"
-    on_event(Note(text=f"{name} is not proven offline: {why}", level="warning"))
-    return trial.model
+def _missed(told: Testimony, mirror: Mirror | None) -> Iterator[Missed]:
+    yield from told.reached
+    if mirror is None:
+        yield from told.missed
+    else:
+        yield from missed_by(mirror.exchanges())
+
+
+def _spoilt(trial: Trial, bench: Bench, laboratory: Laboratory) -> tuple[str, ...]:
+    """Laid-out files of the model that were written to all the same, where no sandbox kept them."""
+    tree = lay_out([trial.model])
+    verdict = judge(tree, laboratory.workspace(bench.workspace).scan(tree))
+    own = f"{trial.model.directory}/"
+    paths = [finding.path for finding in verdict.findings if finding.path.startswith(own)]
+    return tuple(path.removeprefix(own) for path in paths)

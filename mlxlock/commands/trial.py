@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mlxlock.commands.linked_model import link_files
 from mlxlock.errors import FirstRunError
 from mlxlock.planning.layout import CACHE_DIR, lay_out
 from mlxlock.planning.plan import make_plan
@@ -20,6 +21,7 @@ from mlxlock.planning.run_job import RUNNABLE, first_run_job
 from mlxlock.ports import BlobStore, Job, Laboratory, Mirror, Outcome, Service
 from mlxlock.spec.first_run import DEFAULT_TIMEOUT_S, FirstRun
 from mlxlock.spec.lockfile import LockedModel
+from mlxlock.spec.record import Compared
 from mlxlock.spec.toml_text import shown
 
 HUB_PORT: Final = 8001
@@ -45,13 +47,42 @@ class Trial:
     project: Path
     trust_remote_code: bool = False
 
+    @property
+    def compared(self) -> Compared:
+        """What a proof has to repeat: a command's output only when that is asked for."""
+        if self.run.command is not None:
+            return self.run.compare or "none"
+        return self.run.compare or "output"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """A scratch workspace with one model, and the child's own scratch beside it."""
+    """A scratch workspace with one model, and the child's own scratch beside it.
+
+    Attributes:
+        workspace: What `sync` would build; its `.hf_cache` is the child's, all else is read-only.
+        scratch: The child's own.
+        directory: The model's, by name.
+    """
 
     workspace: Path
     scratch: Path
+    directory: str
+
+    @property
+    def laid_out(self) -> Path:
+        """The model's directory in the workspace."""
+        return self.workspace / self.directory
+
+    @property
+    def clone(self) -> Path:
+        """Where the child finds the model, and may write beside its files."""
+        return self.scratch / "models" / self.directory
+
+    @property
+    def testimony_file(self) -> Path:
+        """Where the witness in the child's Python writes."""
+        return self.scratch / "asked.jsonl"
 
     @property
     def phase_file(self) -> Path:
@@ -68,17 +99,27 @@ class Bench:
 def open_bench(trial: Trial, laboratory: Laboratory, store: BlobStore) -> Iterator[Bench]:
     """Lay a model out in scratch; it is gone afterwards."""
     with laboratory.scratch() as root:
-        bench = Bench(workspace=root / "models", scratch=root / "run")
+        bench = Bench(workspace=root / "models", scratch=root / "run", directory=trial.model.directory)
         bench.workspace.mkdir()
         bench.scratch.mkdir()
         workspace = laboratory.workspace(bench.workspace)
         tree = lay_out([trial.model])
         workspace.apply(make_plan(tree, workspace.scan(tree)), store)
+        link_files(bench.laid_out, bench.clone)
         yield bench
 
 
-def run_trial(trial: Trial, laboratory: Laboratory, bench: Bench, mirror: Mirror | None) -> Outcome:
-    """Run it to its end, with nothing but the mirror; without one offline, its cache read-only.
+def run_trial(
+    trial: Trial, laboratory: Laboratory, bench: Bench, mirror: Mirror | None, *, fetches: bool
+) -> Outcome:
+    """Run it to its end, with nothing but the mirror; without one, offline.
+
+    Args:
+        trial: What to run.
+        laboratory: Where.
+        bench: On what.
+        mirror: The only Hub there is; None for no network at all.
+        fetches: Whether it may bring something into its cache, which is read-only otherwise.
 
     Raises:
         SandboxError: The sandbox could not be set up.
@@ -87,10 +128,10 @@ def run_trial(trial: Trial, laboratory: Laboratory, bench: Bench, mirror: Mirror
     setting = laboratory.setting(bench.workspace, bench.scratch, endpoint)
     for directory in setting.directories:
         directory.mkdir(parents=True, exist_ok=True)
-    cache = (bench.workspace / CACHE_DIR,) if mirror is not None else ()
+    cache = (bench.workspace / CACHE_DIR,) if fetches else ()
     job = Job(
         argv=_argv(trial, laboratory, bench),
-        env=setting.variables,
+        env=_watched(setting.variables, laboratory, bench),
         cwd=trial.project if trial.run.command else bench.workspace,
         readable=(
             bench.workspace,
@@ -104,6 +145,20 @@ def run_trial(trial: Trial, laboratory: Laboratory, bench: Bench, mirror: Mirror
         services={} if mirror is None else {"hub": Service(port=HUB_PORT, serve=mirror.serve)},
     )
     return laboratory.sandbox().run(job)
+
+
+def _watched(variables: Mapping[str, str], laboratory: Laboratory, bench: Bench) -> dict[str, str]:
+    """The environment in which every Python tells what it asks for, and a command finds the model."""
+    place = bench.scratch / "witness"
+    place.mkdir(exist_ok=True)
+    shutil.copyfile(laboratory.runners / "witness.py", place / "sitecustomize.py")
+    path = os.pathsep.join(filter(None, [str(place), variables.get("PYTHONPATH")]))
+    return {
+        **variables,
+        "PYTHONPATH": path,
+        "MLXK_MODEL": str(bench.clone),
+        "MLXK_WITNESS": str(bench.testimony_file),
+    }
 
 
 def _of_project(trial: Trial) -> tuple[Path, ...]:
@@ -163,7 +218,7 @@ def _job(trial: Trial, laboratory: Laboratory, bench: Bench) -> Mapping[str, obj
     )
     return {
         **job,
-        "model": str(bench.workspace / trial.model.directory),
+        "model": str(bench.clone),
         "trust_remote_code": trial.trust_remote_code,
         "output": str(bench.result_file),
         "phase_file": str(bench.phase_file),

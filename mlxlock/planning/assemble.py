@@ -7,8 +7,18 @@ other than the declared model's own. A failed run's record never comes here. Pur
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from mlxlock.planning.denials import accepts, denials
 from mlxlock.spec.invariants import snapshot_digest
-from mlxlock.spec.lockfile import Artifact, Environment, LockedModel, Proof, Request, Snapshot
+from mlxlock.spec.lockfile import (
+    Artifact,
+    Denied,
+    Environment,
+    LockedModel,
+    OfflineLevel,
+    Proof,
+    Request,
+    Snapshot,
+)
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, RepoType, Revision
 from mlxlock.spec.patterns import path_filter
 from mlxlock.spec.record import CaptureRecord, Exchange, Pin
@@ -81,14 +91,24 @@ def with_captures(model: LockedModel, records: Iterable[CaptureRecord], complete
         model,
         artifacts=merge_artifacts((*model.artifacts, *found)),
         proofs=tuple(proofs[key] for key in sorted(proofs)),
+        denied=_denied(model, records),
     )
 
 
-def with_proof(model: LockedModel, record: CaptureRecord) -> LockedModel:
-    """The entry, its proof for this record's run raised to `proven`."""
+def _denied(model: LockedModel, records: Iterable[CaptureRecord]) -> tuple[Denied, ...]:
+    """What these runs were refused, and what others were that are proven in spite of it."""
+    accepted = model.request.accept_denied
+    kept = [entry for entry in model.denied if entry.accepted and accepts(accepted, entry.url)]
+    found = {entry.url: entry for record in records for entry in denials(record, accepted)}
+    both = {entry.url: entry for entry in kept} | found
+    return tuple(both[url] for url in sorted(both))
+
+
+def with_proof(model: LockedModel, record: CaptureRecord, level: OfflineLevel) -> LockedModel:
+    """The entry, its proof for this record's run raised to this level."""
     environment = Environment.of(record.environment).id
     proofs = tuple(
-        replace(proof, offline="proven")
+        replace(proof, offline=level)
         if (proof.environment, proof.first_run) == (environment, record.first_run)
         else proof
         for proof in model.proofs
@@ -102,7 +122,7 @@ def _unproven(record: CaptureRecord) -> Proof:
         first_run=record.first_run,
         sandbox=record.sandbox,
         offline="unproven",
-        compared="none" if record.output is None else "output",
+        compared=record.compared,
     )
 
 
@@ -126,6 +146,7 @@ def artifacts_of(model: LockedModel, record: CaptureRecord, complete: Complete) 
             asked_by=next((exchange.asked_by for exchange in asked if exchange.asked_by), None),
             when=next((exchange.phase for exchange in asked if exchange.phase), None),
             trusts_remote_code=any(path.suffix == ".py" for path in got),
+            license=pin.resolution.license,
             absent=tuple(sorted(absent)),
             files=tuple(complete(known[path]) for path in sorted(got & known.keys())),
         )
@@ -198,6 +219,7 @@ def _union(first: Artifact, second: Artifact) -> Artifact:
         asked_by=first.asked_by or second.asked_by,
         when=first.when or second.when,
         trusts_remote_code=first.trusts_remote_code or second.trusts_remote_code,
+        license=first.license or second.license,
         files=tuple(files[path] for path in sorted(files)),
         absent=tuple(sorted(absent)),
     )

@@ -12,14 +12,13 @@ from mlxlock.spec.digest import Blake3, short_id
 from mlxlock.spec.effects import NO_EFFECTS, Effects
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, RepoType, Revision
-from mlxlock.spec.record import Phase, RunnerEnvironment, SandboxLevel
+from mlxlock.spec.record import Compared, Phase, RunnerEnvironment, SandboxLevel
 from mlxlock.spec.resolution import FileEntry, RemoteFile
 
 VERSION: Final = 1
 REVISION: Final = 1
 
 OfflineLevel = Literal["proven", "served", "unproven"]
-Compared = Literal["output", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +42,7 @@ class Request:
     remote_code: str | None = None
     artifacts: Mapping[RepoId, Revision] = field(default_factory=dict)
     allow_hosts: tuple[str, ...] = ()
+    accept_denied: tuple[str, ...] = ()
     sandbox_require: str | None = None
 
 
@@ -65,6 +65,8 @@ class Artifact:
         revision: As asked: it becomes `refs/<revision>`, unless it is the commit itself.
         asked_by: `module:qualname`, advisory.
         when: The phase of the first run that asked first.
+        trusts_remote_code: Whether Python code of it was fetched, and so may be executed.
+        license: The licence id of its card, or None.
         absent: Paths asked for that the commit does not have.
     """
 
@@ -78,6 +80,7 @@ class Artifact:
     asked_by: str | None = None
     when: Phase | None = None
     trusts_remote_code: bool = False
+    license: str | None = None
     absent: tuple[RepoPath, ...] = ()
 
     def remote_files(self) -> Iterator[RemoteFile]:
@@ -88,7 +91,13 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied:
-    """Something a first run asked for and did not get."""
+    """Something a first run asked for and did not get.
+
+    Attributes:
+        url: `https://…` outside the Hub; `hf://org/name/path` on it, with `datasets/` or `spaces/` before the
+            repo of that type; `/path` for what is no repo's.
+        accepted: Whether the manifest names it in `accept-denied`.
+    """
 
     url: str
     accepted: bool = False
@@ -111,7 +120,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedModel:
-    """All that one model needs, its artifacts included."""
+    """All that one model needs, its artifacts included.
+
+    Attributes:
+        trusts_remote_code: Whether its own `.py` files are executed, which the manifest then allowed.
+    """
 
     name: ModelName
     repo: RepoId
@@ -122,6 +135,7 @@ class LockedModel:
     canonical: RepoId | None = None
     gated: bool = False
     revision: Revision | None = None
+    trusts_remote_code: bool = False
     proofs: tuple[Proof, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     effects: Effects = NO_EFFECTS

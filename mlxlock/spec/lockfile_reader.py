@@ -16,7 +16,6 @@ from mlxlock.spec.invariants import check_invariants
 from mlxlock.spec.lockfile import (
     REVISION,
     Artifact,
-    Compared,
     Denied,
     Environment,
     LockedModel,
@@ -28,7 +27,7 @@ from mlxlock.spec.lockfile import (
 )
 from mlxlock.spec.names import REPO_TYPES, CommitHash, ModelName, RepoId, RepoPath, Revision
 from mlxlock.spec.readers import Problems, Table, load_toml, plain
-from mlxlock.spec.record import PHASES, SandboxLevel
+from mlxlock.spec.record import PHASES, Compared, SandboxLevel
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.upgrades import upgrade
 
@@ -92,6 +91,7 @@ def _model(table: Table) -> LockedModel | None:
     request = _request(table.table("request", required=True))
     tag = table.text("tag", Revision)
     commit = table.text("commit", CommitHash, required=True)
+    trusts_remote_code = table.flag("trusts-remote-code") or False
     snapshot = _snapshot(table.table("snapshot", required=True))
     proofs = tuple(_proof(row) for row in table.tables("proofs"))
     files = tuple(_file(row) for row in table.tables("files"))
@@ -109,6 +109,7 @@ def _model(table: Table) -> LockedModel | None:
         request=request,
         revision=tag,
         commit=commit,
+        trusts_remote_code=trusts_remote_code,
         snapshot=snapshot,
         proofs=tuple(proof for proof in proofs if proof is not None),
         files=tuple(file for file in files if file is not None),
@@ -132,6 +133,7 @@ def _request(table: Table | None) -> Request | None:
         remote_code=table.choice("remote-code", REMOTE_CODE),
         artifacts=table.mapping("artifacts", RepoId, Revision),
         allow_hosts=table.texts("allow-hosts", plain),
+        accept_denied=table.texts("accept-denied", plain),
         sandbox_require=table.choice("sandbox", REQUIRE),
     )
     if (request.revision is None) == (request.version is None):
@@ -210,6 +212,7 @@ def _artifact(table: Table) -> Artifact | None:
     asked_by = table.text("asked-by", plain)
     when = table.choice("when", PHASES)
     trusts_remote_code = table.flag("trusts-remote-code") or False
+    license_id = table.text("license", plain)
     absent = table.texts("absent", RepoPath)
     files = tuple(_file(row) for row in table.tables("files"))
     table.finish()
@@ -225,6 +228,7 @@ def _artifact(table: Table) -> Artifact | None:
         asked_by=asked_by,
         when=when,
         trusts_remote_code=trusts_remote_code,
+        license=license_id,
         absent=absent,
         files=tuple(file for file in files if file is not None),
     )

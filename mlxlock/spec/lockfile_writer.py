@@ -98,6 +98,7 @@ def _model(model: LockedModel) -> Iterator[str]:
             "request": request_table(model.request),
             "tag": model.revision,
             "commit": model.commit,
+            "trusts-remote-code": model.trusts_remote_code or None,
             "snapshot": _snapshot(model.snapshot),
         },
     )
@@ -130,6 +131,7 @@ def request_table(request: Request) -> dict[str, Value]:
             "remote-code": request.remote_code,
             "artifacts": dict(sorted(request.artifacts.items())) or None,
             "allow-hosts": request.allow_hosts or None,
+            "accept-denied": request.accept_denied or None,
             "sandbox": request.sandbox_require,
         },
     )
@@ -189,6 +191,7 @@ def _artifact(artifact: Artifact) -> Iterator[str]:
             "asked-by": artifact.asked_by,
             "when": artifact.when,
             "trusts-remote-code": artifact.trusts_remote_code or None,
+            "license": artifact.license,
             "absent": sorted(artifact.absent) or None,
         },
     )

@@ -54,6 +54,7 @@ class ModelSpec:
         dir: Its directory below the workspace, when that is not the repo's basename.
         remote_code: As declared; None for the policy's.
         first_runs: Those declared; None for the kind's default, `()` for `false`.
+        accept_denied: What a first run may be refused, by name, and count as whole all the same.
     """
 
     name: ModelName
@@ -68,6 +69,7 @@ class ModelSpec:
     dir: str | None = None
     remote_code: RemoteCode | None = None
     first_runs: tuple[FirstRun, ...] | None = None
+    accept_denied: tuple[str, ...] = ()
 
     @property
     def directory(self) -> str:
@@ -160,6 +162,7 @@ def request_of(manifest: Manifest, model: ModelSpec, artifact_repos: Collection[
         remote_code="allow" if remote_code_of(manifest, model) == "allow" else None,
         artifacts=pins,
         allow_hosts=_a_set(sandbox.allow_hosts),
+        accept_denied=_a_set(model.accept_denied),
         sandbox_require=None if sandbox.require == "partial" else sandbox.require,
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,31}}")
 _GROUP: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+_DENIED: Final = re.compile(r"(?:https?://|tcp://|/)[^\s]+|[A-Za-z0-9][A-Za-z0-9._-]*(?:/[^\s/]+)*")
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _OF_PACKAGES: Final = re.compile(r"\b(?:extra|extras|dependency_groups)\b")
 _SOME_ENVIRONMENT: Final[Mapping[str, str]] = {
@@ -97,6 +98,17 @@ def host_name(text: str) -> str:
     """
     if not _HOST.fullmatch(text):
         raise ValueError(f"{text!r} is not a host such as 'raw.githubusercontent.com'")
+    return text
+
+
+def denied_name(text: str) -> str:
+    """What a first run may be refused: `org/name`, a file or all of it below, a URL, or a path of the Hub.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if not _DENIED.fullmatch(plain(text)):
+        raise ValueError(f"{text!r} is not a repo such as 'org/name', a file of one, or a URL")
     return text
 
 

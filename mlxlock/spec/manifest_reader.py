@@ -20,6 +20,7 @@ from mlxlock.spec.manifest import (
     Workspace,
 )
 from mlxlock.spec.manifest_grammar import (
+    denied_name,
     directory_name,
     group_name,
     host_name,
@@ -68,6 +69,7 @@ def _model(name: ModelName | None, table: Table) -> ModelSpec | None:
     include, exclude = table.texts("include", plain), table.texts("exclude", plain)
     remote_code = table.choice("remote-code", REMOTE_CODE)
     first_runs = read_first_runs(table)
+    accept_denied = table.texts("accept-denied", denied_name)
     table.finish()
     if repo is not None and directory is None:
         _check_basename(table, repo)
@@ -86,6 +88,7 @@ def _model(name: ModelName | None, table: Table) -> ModelSpec | None:
         dir=directory,
         remote_code=remote_code,
         first_runs=first_runs,
+        accept_denied=accept_denied,
     )
 
 

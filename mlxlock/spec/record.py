@@ -15,6 +15,7 @@ from mlxlock.spec.urls import Url
 Phase = Literal["import", "load", "generate"]
 PHASES: tuple[Phase, ...] = ("import", "load", "generate")
 SandboxLevel = Literal["full", "partial", "none"]
+Compared = Literal["output", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,51 @@ class RunnerEnvironment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """Something that a run without the Hub asked for.
+
+    Attributes:
+        repo: The repo as asked; None when it was none of the Hub's, or nobody can tell.
+        revision: As asked, symbolic or a commit.
+        path: The file; None for the repo as a whole.
+        what: What a person is told: `org/name/path`, a URL, or `host:port`.
+        final: Whether it is known that the asker did not get it: a file may still have been in its cache.
+        api: Whether it was the Hub's API that was asked, which no cache can answer.
+        asked_by: `module:qualname`, advisory.
+    """
+
+    what: str
+    repo: RepoId | None = None
+    repo_type: RepoType = "model"
+    revision: str = "main"
+    path: RepoPath | None = None
+    final: bool = True
+    api: bool = False
+    asked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What a run without the Hub did, on a workspace made from a lock's entry alone.
+
+    Attributes:
+        output: What it produced; None when it failed, or is a `command` that is not compared.
+        failure: Why it did not come to its end, in words.
+        missed: All that it asked for and that may have been missing.
+        watched: Whether anything of it told what it asks for.
+        altered: Locked files of the model that are not what they were.
+        wrote: What else it left in the model's directory.
+    """
+
+    output: Output | None
+    failure: str | None = None
+    missed: tuple[Missed, ...] = ()
+    watched: bool = True
+    altered: tuple[str, ...] = ()
+    wrote: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureRecord:
     """One first run that succeeded, and everything it asked for.
 
@@ -133,9 +179,11 @@ class CaptureRecord:
         sandbox: The level under which it ran.
         environment: The interpreter that ran it.
         output: What it produced; None for a `command` that is not compared.
+        compared: What of it a proof has to repeat.
         exchanges: Each request to the mirror, in order.
         pins: Each symbolic revision asked for, with the commit's whole file list.
         cache: The `.hf_cache` it left.
+        reached: Each `host:port` that it tried to reach past mirror and proxy.
         wrote: Files it changed or left in its own model directory (told to the user, never locked).
     """
 
@@ -146,4 +194,6 @@ class CaptureRecord:
     exchanges: tuple[Exchange, ...]
     pins: tuple[Pin, ...]
     cache: tuple[CachedRepo, ...]
+    compared: Compared = "output"
+    reached: tuple[str, ...] = ()
     wrote: tuple[str, ...] = ()

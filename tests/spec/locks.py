@@ -44,6 +44,7 @@ QWEN = Artifact(
     asked_by="mlx_audio.stt.models.vibevoice_asr.vibevoice_asr:Model.post_load_hook",
     when="load",
     trusts_remote_code=True,
+    license="apache-2.0",
     absent=(RepoPath("added_tokens.json"), RepoPath("chat_template.jinja")),
     files=(CONFIG,),
 )
@@ -68,9 +69,11 @@ ASR = LockedModel(
         remote_code="allow",
         artifacts={RepoId("Qwen/Qwen2.5-7B"): Revision(OTHER)},
         allow_hosts=("raw.githubusercontent.com",),
+        accept_denied=("meta-llama/Llama-3.2-1B-Instruct",),
         sandbox_require="full",
     ),
     commit=COMMIT,
+    trusts_remote_code=True,
     snapshot=Snapshot(
         size_bytes=0,
         date="2026-02-03",

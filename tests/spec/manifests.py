@@ -23,6 +23,7 @@ when = "sys_platform == 'darwin'"     # PEP 508 marker (packaging.markers)
 repo = "mlx-community/VibeVoice-ASR-4bit"
 kind = "stt"                          # text | vision | stt | tts | ...; detected from config.json when absent
 remote-code = "allow"                 # may run code that a repo ships; default: [policy]
+accept-denied = ["meta-llama/Llama-3.2-1B-Instruct"]    # what a first run may be refused, and be proven
 first-run = [                         # what the sandboxed first run exercises
     { name = "hello", audio = "tests/hello.wav", timeout-s = 600 },
     { name = "app", command = ["python", "app.py", "--selftest"], compare = "none" },
@@ -66,7 +67,7 @@ _VALUES: Final[Mapping[str, st.SearchStrategy[object]]] = {
 _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
     "[models.a]": {
         **dict.fromkeys(["repo", "revision", "version", "when", "kind", "dir", "remote-code"], "string"),
-        **dict.fromkeys(["include", "exclude", "groups"], "strings"),
+        **dict.fromkeys(["include", "exclude", "groups", "accept-denied"], "strings"),
         "first-run": "runs",
     },
     "[workspace]": {"path": "string"},

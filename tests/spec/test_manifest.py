@@ -31,6 +31,7 @@ def test_everything_that_changes_content_or_proof_is_said() -> None:
         remote_code="allow",
         artifacts={QWEN: Revision("d149729398750b98c0af14eb82c78cfe92750796")},
         allow_hosts=("raw.githubusercontent.com",),
+        accept_denied=("meta-llama/Llama-3.2-1B-Instruct",),
         sandbox_require="full",
     )
 

@@ -41,6 +41,7 @@ def test_the_worked_example_means_what_it_says() -> None:
                 repo=RepoId("mlx-community/VibeVoice-ASR-4bit"),
                 kind="stt",
                 remote_code="allow",
+                accept_denied=("meta-llama/Llama-3.2-1B-Instruct",),
                 first_runs=(
                     FirstRun(name="hello", options={"audio": "tests/hello.wav"}, timeout_s=600),
                     FirstRun(name="app", command=("python", "app.py", "--selftest"), compare="none"),
@@ -101,6 +102,7 @@ def test_dir_names_the_directory_and_the_basename_does_otherwise() -> None:
         ('dir = ".hf_cache"', "`models.a.dir`: '.hf_cache' begins with a dot: such names are mlxk's own"),
         ('remote-code = "yes"', "`models.a.remote-code`: expected one of `allow`, `deny`, got `yes`"),
         ("remote-code = true", "`models.a.remote-code`: expected a string, got a boolean"),
+        ('accept-denied = ["a b"]', "`models.a.accept-denied[0]`: 'a b' is not a repo such as 'org/name'"),
         ("first-run = true", "`models.a.first-run`: expected an array of tables, got a boolean"),
         (
             'first-run = [{ name = "x", audio = 1 }]',

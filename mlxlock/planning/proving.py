@@ -1,0 +1,225 @@
+"""Why a first run is not proven offline: every objection, from what was captured and what was replayed. Pure.
+
+Owns what `proven` means: the capture was whole, and the replay came to its end, put out the same, asked for
+nothing that the lock lacks, and left the model's files as they are.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from mlxlock.planning.denials import HUB, accepts, denials, hub_name, is_refused, name_of, unaccepted
+from mlxlock.spec.lockfile import Artifact, LockedModel
+from mlxlock.spec.names import RepoId, RepoPath, RepoType
+from mlxlock.spec.record import CaptureRecord, Exchange, Missed, Output, Pin, Replay
+from mlxlock.spec.resolution import Resolution
+
+LEAST_TOKENS: Final = 8
+"""Fewer than this, and two different models could say the same by chance."""
+MOST_TOLD: Final = 8
+_NOT_FOUND: Final = 404
+
+Code = Literal[
+    "denied", "failed", "unwatched", "asked", "changed-itself", "too-short", "input-differs", "output-differs"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """One reason why a run is not proven.
+
+    Attributes:
+        code: Stable, for scripts.
+        text: One clause for people, after "not proven offline: ".
+        hint: What would cure it, where something would.
+    """
+
+    code: Code
+    text: str
+    hint: str | None = None
+
+
+def capture_objections(model: LockedModel, record: CaptureRecord) -> tuple[Objection, ...]:
+    """Why no replay could prove anything: the captured run was not whole, or has nothing to compare."""
+    return (*_denied(model, record), *_too_short(record.output, record))
+
+
+def replay_objections(model: LockedModel, record: CaptureRecord, replay: Replay) -> tuple[Objection, ...]:
+    """Why a replay does not prove the captured run.
+
+    Args:
+        model: The entry whose workspace was replayed.
+        record: The captured run.
+        replay: The run without the Hub.
+    """
+    return tuple(_replayed(model, record, replay))
+
+
+def _replayed(model: LockedModel, record: CaptureRecord, replay: Replay) -> Iterator[Objection]:
+    if replay.failure is not None:
+        yield Objection(code="failed", text=replay.failure)
+    elif not replay.watched:
+        yield Objection(
+            code="unwatched",
+            text="no Python of it told what it asks for, and an exit code alone proves nothing",
+            hint="let the command start the project's Python",
+        )
+    yield from _asked(model, replay)
+    if replay.altered:
+        yield Objection(code="changed-itself", text=f"it changed its own {_listed(replay.altered)}")
+    if replay.failure is None and record.compared == "output":
+        yield from _differing(record.output, replay.output)
+
+
+def _denied(model: LockedModel, record: CaptureRecord) -> Iterator[Objection]:
+    for entry in unaccepted(denials(record, model.request.accept_denied)):
+        name = entry.url.removeprefix("hf://")
+        yield Objection(
+            code="denied",
+            text=f"its first run asked for `{entry.url}` and did not get it",
+            hint=f'if it can do without, say `accept-denied = ["{name}"]` in `[models.{model.name}]`',
+        )
+
+
+def _too_short(output: Output | None, record: CaptureRecord) -> Iterator[Objection]:
+    """Of tokens that answer a prompt; what was heard or said may be as short as it is."""
+    if record.compared == "none" or output is None or output.input_digest is None:
+        return
+    if output.tokens is not None and output.tokens < LEAST_TOKENS:
+        yield Objection(
+            code="too-short",
+            text=f"it generated {output.tokens} tokens, and fewer than {LEAST_TOKENS} say nothing",
+            hint=f"give its first run `max-tokens` of at least {LEAST_TOKENS}",
+        )
+
+
+def _asked(model: LockedModel, replay: Replay) -> Iterator[Objection]:
+    found = list(in_vain(model, replay.missed))
+    for missed in found[:MOST_TOLD]:
+        by = f" ({missed.asked_by})" if missed.asked_by else ""
+        yield Objection(code="asked", text=f"it asked for `{missed.what}` and did not get it{by}")
+    if len(found) > MOST_TOLD:
+        yield Objection(code="asked", text=f"it asked for {len(found) - MOST_TOLD} more things in vain")
+
+
+def _differing(captured: Output | None, replayed: Output | None) -> Iterator[Objection]:
+    if captured is None or replayed is None:
+        yield Objection(code="output-differs", text="there is no output to compare")
+    elif captured.input_digest != replayed.input_digest:
+        text = "its input ids differ from the captured run's: it took another tokenizer, or another template"
+        yield Objection(code="input-differs", text=text)
+    elif captured.digest != replayed.digest:
+        yield Objection(code="output-differs", text="its output differs from the captured run's")
+
+
+def in_vain(model: LockedModel, missed: tuple[Missed, ...]) -> Iterator[Missed]:
+    """What was asked for and is not in the lock, or in it and yet not found; each once.
+
+    What the lock knows to be absent, and what the manifest accepts, may be missing.
+    """
+    places = _places(model)
+    told = set[str]()
+    for miss in missed:
+        if miss.what in told or _is_answered(miss, places) or _is_accepted(model, miss):
+            continue
+        told.add(miss.what)
+        yield miss
+
+
+def missed_by(exchanges: Iterable[Exchange]) -> Iterator[Missed]:
+    """What a mirror of the lock was asked for and did not have."""
+    for exchange in exchanges:
+        named = exchange.repo is not None
+        if is_refused(exchange) or (named and exchange.status == _NOT_FOUND):
+            yield Missed(
+                what=name_of(exchange).removeprefix(HUB) if named else exchange.url,
+                repo=exchange.repo,
+                repo_type=exchange.repo_type,
+                revision=exchange.revision or "main",
+                path=exchange.path,
+                asked_by=exchange.asked_by,
+            )
+
+
+def asks_the_api(replay: Replay) -> bool:
+    """Whether it asked what no cache can answer: then a mirror that answers from the lock may do."""
+    return any(missed.api for missed in replay.missed)
+
+
+_Places = Mapping[tuple[RepoType, RepoId, str], Mapping[RepoPath | None, bool]]
+
+
+def _places(model: LockedModel) -> _Places:
+    """Each (repo, revision or commit) of an entry, with each of its paths, and whether that is there."""
+    places: dict[tuple[RepoType, RepoId, str], dict[RepoPath | None, bool]] = {}
+    for pin, absent in _pins(model):
+        there: dict[RepoPath | None, bool] = {file.path: True for file in pin.resolution.files}
+        for revision in (pin.revision, pin.resolution.commit):
+            paths = places.setdefault((pin.repo_type, pin.repo, revision), {None: True})
+            paths |= dict.fromkeys(absent, False)
+            paths |= there
+    return places
+
+
+def _is_answered(miss: Missed, places: _Places) -> bool:
+    """Whether the lock has what was asked for and nobody missed it, or says that it is not there."""
+    if miss.repo is None:
+        return False
+    there = places.get((miss.repo_type, miss.repo, miss.revision), {}).get(miss.path)
+    return there is not None and not (there and miss.final)
+
+
+def _is_accepted(model: LockedModel, miss: Missed) -> bool:
+    name = f"tcp://{miss.what}" if miss.repo is None else hub_name(miss.repo, miss.repo_type, miss.path)
+    return accepts(model.request.accept_denied, name)
+
+
+def locked_pins(model: LockedModel) -> tuple[Pin, ...]:
+    """What each revision of an entry means, with the files that the lock has of it, for a mirror of it."""
+    pins: dict[tuple[RepoType, RepoId, str], Pin] = {}
+    for pin, _ in _pins(model):
+        key = (pin.repo_type, pin.repo, pin.revision)
+        pins[key] = _joined(pins[key], pin) if key in pins else pin
+    return tuple(pins.values())
+
+
+def _joined(first: Pin, second: Pin) -> Pin:
+    files = {file.path: file for file in (*first.resolution.files, *second.resolution.files)}
+    ordered = tuple(files[path] for path in sorted(files))
+    return replace(first, resolution=replace(first.resolution, files=ordered))
+
+
+def _pins(model: LockedModel) -> Iterator[tuple[Pin, tuple[RepoPath, ...]]]:
+    own = Resolution(
+        repo=model.repo,
+        revision=model.resolved_revision,
+        commit=model.commit,
+        files=model.files,
+        canonical=model.canonical,
+        date=model.snapshot.date,
+        license=model.snapshot.license,
+    )
+    yield Pin(repo=model.repo, revision=own.revision, resolution=own), ()
+    for artifact in model.artifacts:
+        yield _artifact_pin(artifact), artifact.absent
+
+
+def _artifact_pin(artifact: Artifact) -> Pin:
+    resolution = Resolution(
+        repo=artifact.repo,
+        repo_type=artifact.repo_type,
+        revision=artifact.revision,
+        commit=artifact.commit,
+        files=artifact.files,
+        canonical=artifact.canonical,
+        license=artifact.license,
+    )
+    return Pin(
+        repo=artifact.repo, repo_type=artifact.repo_type, revision=artifact.revision, resolution=resolution
+    )
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    shown = ", ".join(f"`{path}`" for path in paths[:MOST_TOLD])
+    more = len(paths) - MOST_TOLD
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,179 @@
+"""`proven` means: whole, to its end, the same, nothing in vain, its own files as they were."""
+
+from dataclasses import replace
+
+import pytest
+
+from mlxlock.planning.proving import (
+    asks_the_api,
+    capture_objections,
+    locked_pins,
+    missed_by,
+    replay_objections,
+)
+from mlxlock.spec.lockfile import LockedModel
+from mlxlock.spec.names import CommitHash, RepoId, RepoPath
+from mlxlock.spec.record import Compared, Exchange, Missed, Output, Replay
+from tests.planning.locks import COMMIT, OTHER, artifact, model, seen
+from tests.planning.test_denials import exchange, record
+
+SAID = Output(digest="sha256:a", input_digest="sha256:i", tokens=8)
+TOKENIZER = artifact("org/tok", seen("tokenizer.json"), absent=("added_tokens.json",))
+MODEL = model(artifacts=(TOKENIZER,))
+CAPTURED = replace(record(), output=SAID)
+REPLAYED = Replay(output=SAID)
+
+
+def accepting(*names: str) -> LockedModel:
+    return replace(MODEL, request=replace(MODEL.request, accept_denied=names))
+
+
+def codes(replay: Replay, of: LockedModel = MODEL) -> list[str]:
+    return [objection.code for objection in replay_objections(of, CAPTURED, replay)]
+
+
+def missed(path: str | None, repo: str = "org/tok", **more: object) -> Replay:
+    miss = Missed(
+        what=f"{repo}/{path}",
+        repo=RepoId(repo),
+        path=RepoPath(path) if path else None,
+        **more,  # type: ignore[arg-type]
+    )
+    return replace(REPLAYED, missed=(miss,))
+
+
+def test_the_same_again_and_nothing_in_vain_is_proven() -> None:
+    assert capture_objections(MODEL, CAPTURED) == ()
+    assert replay_objections(MODEL, CAPTURED, REPLAYED) == ()
+
+
+@pytest.mark.parametrize(
+    ("replay", "expected"),
+    [
+        (replace(REPLAYED, output=replace(SAID, digest="sha256:b")), ["output-differs"]),
+        (replace(REPLAYED, output=replace(SAID, input_digest="sha256:j")), ["input-differs"]),
+        (replace(REPLAYED, output=None), ["output-differs"]),
+        (replace(REPLAYED, output=None, failure="it ended with exit code 1"), ["failed"]),
+        (replace(REPLAYED, watched=False), ["unwatched"]),
+        (replace(REPLAYED, altered=("config.json",)), ["changed-itself"]),
+        (replace(REPLAYED, wrote=("faces.npy",)), []),
+    ],
+)
+def test_each_difference_is_its_own_objection(replay: Replay, expected: list[str]) -> None:
+    assert codes(replay) == expected
+
+
+def test_without_a_comparison_the_rest_still_counts() -> None:
+    captured = replace(CAPTURED, output=None, compared="none")
+    other = replace(missed("x.json"), output=None)
+    assert [found.code for found in replay_objections(MODEL, captured, other)] == ["asked"]
+    assert replay_objections(MODEL, captured, replace(REPLAYED, output=None)) == ()
+
+
+@pytest.mark.parametrize(
+    ("replay", "expected"),
+    [
+        (missed("tokenizer.json", final=False), []),
+        (missed("tokenizer.json"), ["asked"]),
+        (missed("added_tokens.json"), []),
+        (missed("vocab.json", final=False), ["asked"]),
+        (missed(None, final=False), []),
+        (missed(None), ["asked"]),
+        (missed("tokenizer.json", final=False, revision=OTHER), []),
+        (missed("tokenizer.json", final=False, revision="v2"), ["asked"]),
+        (missed("tokenizer.json", final=False, repo_type="dataset"), ["asked"]),
+        (missed("tokenizer.json", "org/other", final=False), ["asked"]),
+        (missed("config.json", "org/chat", final=False), []),
+        (replace(REPLAYED, missed=(Missed(what="example.org:443"),)), ["asked"]),
+    ],
+)
+def test_only_what_the_lock_has_or_knows_to_be_absent_may_be_asked_for(
+    replay: Replay, expected: list[str]
+) -> None:
+    assert codes(replay) == expected
+
+
+def test_what_is_accepted_may_be_missing_offline_too() -> None:
+    assert codes(missed("x.json", "org/other"), accepting("org/other")) == []
+    reached = replace(REPLAYED, missed=(Missed(what="example.org:443"),))
+    assert codes(reached, accepting("https://example.org/a.whl")) == []
+
+
+def test_each_thing_is_told_once_with_who_asked_and_many_are_counted() -> None:
+    one = Missed(what="org/x/a", repo=RepoId("org/x"), path=RepoPath("a"), asked_by="lib:load")
+    (found,) = replay_objections(MODEL, CAPTURED, replace(REPLAYED, missed=(one, one)))
+    assert found.text == "it asked for `org/x/a` and did not get it (lib:load)"
+    many = tuple(replace(one, what=f"org/x/{number}") for number in range(20))
+    told = replay_objections(MODEL, CAPTURED, replace(REPLAYED, missed=many))
+    assert len(told) == 9
+    assert told[-1].text == "it asked for 12 more things in vain"
+
+
+def test_many_altered_files_are_counted() -> None:
+    (found,) = replay_objections(MODEL, CAPTURED, replace(REPLAYED, altered=tuple("abcdefghij")))
+    assert found.text.endswith("and 2 more")
+
+
+def test_a_refused_capture_proves_nothing_unless_that_is_accepted() -> None:
+    gated = exchange(repo=RepoId("org/gated"), denied="gated")
+    refused = replace(CAPTURED, exchanges=(gated,))
+    (found,) = capture_objections(MODEL, refused)
+    assert (found.code, found.hint) == (
+        "denied",
+        'if it can do without, say `accept-denied = ["org/gated"]` in `[models.chat]`',
+    )
+    assert capture_objections(accepting("org/gated"), refused) == ()
+
+
+@pytest.mark.parametrize(
+    ("output", "compared", "expected"),
+    [
+        (replace(SAID, tokens=7), "output", ["too-short"]),
+        (replace(SAID, tokens=7), "none", []),
+        (replace(SAID, tokens=7, input_digest=None), "output", []),
+        (replace(SAID, tokens=None), "output", []),
+        (None, "output", []),
+    ],
+)
+def test_few_tokens_say_nothing(output: Output | None, compared: Compared, expected: list[str]) -> None:
+    captured = replace(CAPTURED, output=output, compared=compared)
+    assert [found.code for found in capture_objections(MODEL, captured)] == expected
+
+
+def test_a_mirror_of_the_lock_knows_each_revision_with_the_files_that_are_locked() -> None:
+    both = model(
+        "chat",
+        "org/chat",
+        artifacts=(artifact("org/chat", seen("extra.json"), commit=COMMIT), TOKENIZER),
+    )
+    pins = {(pin.repo, pin.revision): pin.resolution for pin in locked_pins(both)}
+    assert set(pins) == {("org/chat", "main"), ("org/tok", "main")}
+    paths = [file.path for file in pins[RepoId("org/chat"), "main"].files]
+    assert paths == ["config.json", "extra.json", "model.safetensors"]
+    assert pins[RepoId("org/tok"), "main"].commit == OTHER
+
+
+def test_what_such_a_mirror_did_not_have_was_asked_in_vain() -> None:
+    def asked(status: int, path: str, **told: object) -> Exchange:
+        where = {"repo": RepoId("org/tok"), "commit": CommitHash("b" * 40), "revision": "main"}
+        return exchange(status, **{**where, "path": RepoPath(path), **told})
+
+    exchanges = [
+        asked(200, "tokenizer.json"),
+        asked(404, "added_tokens.json"),
+        asked(404, "vocab.json"),
+        asked(404, "x.json", commit=None, repo=RepoId("org/other"), denied="not locked"),
+        exchange(403, url="/api/telemetry", denied="no read"),
+        exchange(404, url="/api/agent-harnesses"),
+    ]
+    found = replay_objections(MODEL, CAPTURED, replace(REPLAYED, missed=tuple(missed_by(exchanges))))
+    assert [objection.text.split("`")[1] for objection in found] == [
+        "org/tok/vocab.json",
+        "org/other/x.json",
+        "/api/telemetry",
+    ]
+
+
+def test_only_who_asks_the_api_may_need_a_mirror() -> None:
+    assert asks_the_api(missed(None, api=True))
+    assert not asks_the_api(missed(None))
