@@ -104,7 +104,7 @@ def _denied(model: LockedModel, records: Iterable[CaptureRecord]) -> tuple[Denie
     return tuple(both[url] for url in sorted(both))
 
 
-def with_proof(model: LockedModel, record: CaptureRecord, level: OfflineLevel) -> LockedModel:
+def with_proof(model: LockedModel, record: CaptureRecord, level: OfflineLevel = "proven") -> LockedModel:
     """The entry, its proof for this record's run raised to this level."""
     environment = Environment.of(record.environment).id
     proofs = tuple(

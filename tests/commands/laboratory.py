@@ -72,7 +72,7 @@ class Lab:
     def capture(self, run: str | None = None) -> Captured:
         """Make the (named) first run of the only model."""
         (decision,) = decide(self.manifest, Lockfile(), upgrade=False, upgrade_models=(), capture=True)
-        resolutions = resolve([decision], self.ports)
+        resolutions = resolve([decision], self.ports, {})
         source = PinnedSource(
             self.ports.source(),
             pins={},
