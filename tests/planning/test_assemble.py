@@ -125,6 +125,7 @@ def test_what_was_served_is_an_artifact_and_what_was_missed_is_marked() -> None:
         commit=OTHER,
         asked_by="transformers:load",
         when="load",
+        license="mit",
         absent=(RepoPath("config.json"),),
         files=(VOCAB,),
     )
@@ -171,7 +172,7 @@ def test_a_commit_goes_by_the_name_that_led_to_it() -> None:
 
 def test_first_runs_add_up_and_claim_nothing() -> None:
     one, two = record(asked("vocab.json")), record(asked("code.py"), run="app")
-    made = with_captures(model(), [one, replace(two, output=None)], same)
+    made = with_captures(model(), [one, replace(two, output=None, compared="none")], same)
     assert [file.path for file in made.artifacts[0].files] == ["code.py", "vocab.json"]
     told = [(proof.first_run, proof.offline, proof.compared) for proof in made.proofs]
     assert told == [("app", "unproven", "none"), ("default", "unproven", "output")]
