@@ -63,7 +63,7 @@ class Lab:
         (root / "models.toml").write_text(HEAD + manifest)
         self.manifest = parse_manifest(HEAD + manifest)
         self.events: list[Event] = []
-        common = Common(look=Look(), project=root, named_project=True, offline=False, jobs=4)
+        common = Common(look=Look(), project=root, named_project=True, offline=None, jobs=4)
         self.ports: Ports = wire(
             common, self.events.append, Choices(adopt="none", sandboxed=sandboxed), project=root
         )

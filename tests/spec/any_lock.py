@@ -122,6 +122,7 @@ def artifacts(draw: st.DrawFn, repo: str) -> Artifact:
         asked_by=draw(st.none() | TEXTS),
         when=draw(st.sampled_from((None, *PHASES))),
         trusts_remote_code=draw(st.booleans()),
+        license=draw(st.none() | st.just("mit")),
         absent=tuple(RepoPath(f"absent/{path}") for path in draw(some(("a", "b")))),
     )
 
@@ -205,6 +206,7 @@ def models(draw: st.DrawFn, name: str, environments: Sequence[Environment]) -> L
         request=draw(requests(revision, ranged=ranged)),
         revision=Revision(revision) if ranged else None,
         commit=commit,
+        trusts_remote_code=draw(st.booleans()),
         snapshot=snapshot,
         files=content,
         proofs=tuple(draw(_proof(environment, run)) for environment, run in proofs),
