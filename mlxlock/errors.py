@@ -25,6 +25,7 @@
     │   │   ├── GatedError            auth-gated
     │   │   └── AuthError             auth-invalid
     │   ├── DownloadError          download-failed     a URL outside the Hub gives nothing
+    │   ├── UnrebuildableError     write-missing       only the machine that locked has these bytes
     │   ├── OfflineMissingError    offline-missing     offline, and the store lacks a blob
     │   ├── DiskError              disk                full, read-only or otherwise refusing
     │   ├── StoreError             store-invalid       the blob store is not what it should be
@@ -196,6 +197,12 @@ class DownloadError(WorkError):
     """A URL outside the Hub does not answer, or not with a file."""
 
     code = "download-failed"
+
+
+class UnrebuildableError(WorkError):
+    """The lock names files that a first run made itself, and this store does not have them."""
+
+    code = "write-missing"
 
 
 class OfflineMissingError(WorkError):

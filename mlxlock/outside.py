@@ -4,15 +4,19 @@
 out of what either brought. Like `ports`, of which this is the smaller half.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from socket import socket
-from typing import Literal, Protocol
+from __future__ import annotations
 
-from mlxlock.ports import Blob, BlobStore, OnEvent, ignore
-from mlxlock.spec.effects import Download
-from mlxlock.spec.record import Body, Exchange
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:  # as in `ports`: whoever shows progress needs none of these
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from socket import socket
+
+    from mlxlock.ports import Blob, BlobStore, IntakeStore, OnEvent
+    from mlxlock.spec.effects import Download, Member
+    from mlxlock.spec.record import Body, Exchange
 
 Read = Literal["GET", "HEAD"]
 
@@ -49,7 +53,7 @@ class Web(Protocol):
         """
         ...
 
-    def fetch(self, downloads: Sequence[Download], store: BlobStore, on_event: OnEvent = ignore) -> None:
+    def fetch(self, downloads: Sequence[Download], store: BlobStore, on_event: OnEvent) -> None:
         """Bring each into the store: hashed as it arrives, compared with the lock before it gets a name.
 
         What the store has costs nothing, what was interrupted continues.
@@ -89,4 +93,18 @@ class Egress(Protocol):
         ...
 
 
-__all__ = ["Blob", "Egress", "Read", "Web", "WebAnswer"]
+class Archives(Protocol):
+    """Files packed into one: zip (and so wheels), and tar by whatever compression this Python can read."""
+
+    def find(self, archive: Blob, sizes: Collection[int], store: IntakeStore) -> Iterator[tuple[str, Blob]]:
+        """The members of these sizes, by name, each brought into the store; none when it is no archive."""
+        ...
+
+    def unpack(self, archive: Blob, members: Sequence[Member], store: BlobStore) -> None:
+        """Bring members into the store, compared with the lock before they get a name.
+
+        Raises:
+            MismatchError: One is missing, or has other bytes.
+            DiskError: The store's disk refuses.
+        """
+        ...

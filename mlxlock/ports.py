@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # whoever shows progress needs none of these, and `--help` ne
     from socket import socket
 
     from mlxlock.errors import MlxlockError
+    from mlxlock.outside import Archives, Web
     from mlxlock.planning.layout import Tree
     from mlxlock.planning.plan import Inventory, Plan
     from mlxlock.spec.digest import Blake3, Sha256
@@ -631,6 +632,8 @@ class Ports:
         library: The models on this machine.
         workspaces: Makes directories for single models.
         overlay: What `exec` and `env` change in the user's environment, for a workspace.
+        web: URLs beside the Hub, or their refusal under `--offline`.
+        archives: Takes files out of what was fetched.
         on_event: Where progress goes.
     """
 
@@ -641,4 +644,6 @@ class Ports:
     library: Callable[[], Library]
     workspaces: Callable[[], Workspaces]
     overlay: Callable[[Path, Mapping[str, str]], Overlay]
+    web: Callable[[], Web]
+    archives: Callable[[], Archives]
     on_event: OnEvent = ignore

@@ -13,6 +13,7 @@ from blake3 import blake3
 from mlxlock import __version__
 from mlxlock.cli.options import Common
 from mlxlock.errors import DiskError
+from mlxlock.outside import Archives, Web
 from mlxlock.ports import (
     BlobStore,
     Laboratory,
@@ -81,6 +82,8 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         library=lambda: _library(store_dir),
         workspaces=lambda: _workspaces(store_dir, chosen, on_event),
         overlay=_overlay,
+        web=lru_cache(maxsize=1)(lambda: _web(common, on_event)),
+        archives=_archives,
         on_event=on_event,
     )
 
@@ -139,6 +142,22 @@ def _source(common: Common, on_event: OnEvent) -> Source:
     from mlxlock.hub.endpoint import endpoint_from
 
     return HubSource(endpoint_from(os.environ), jobs=common.jobs, on_event=on_event)
+
+
+def _web(common: Common, on_event: OnEvent) -> Web:
+    from mlxlock.hub.offline import OfflineWeb
+
+    if common.offline:
+        return OfflineWeb(common.offline)
+    from mlxlock.hub.web import HttpWeb
+
+    return HttpWeb(on_event=on_event)
+
+
+def _archives() -> Archives:
+    from mlxlock.capture.archives import PackedFiles
+
+    return PackedFiles()
 
 
 def _overlay(root: Path, inherited: Mapping[str, str]) -> Overlay:

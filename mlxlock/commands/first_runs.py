@@ -10,12 +10,14 @@ from pathlib import Path
 from mlxlock.commands.inspected import texts_and_kind
 from mlxlock.commands.obtain import completer, needs_of, obtain
 from mlxlock.commands.proof import Proven, prove
+from mlxlock.commands.rebuild import missing_effects, rebuild
 from mlxlock.commands.recording import record
 from mlxlock.commands.trial import Trial
 from mlxlock.planning.assemble import complete_model, with_captures
 from mlxlock.planning.policy import check_remote_code
 from mlxlock.planning.relock import Decision, first_runs_of, unproven_runs
 from mlxlock.ports import BlobStore, Note, Ports, Source
+from mlxlock.spec.effects import NO_EFFECTS
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import Environment, LockedModel
 from mlxlock.spec.manifest import Manifest, remote_code_of
@@ -58,19 +60,24 @@ def make_first_runs(
     environments: Sequence[Environment],
 ) -> Made:
     """Fetch, run and prove each draft."""
-    obtain(needs_of([draft for _, draft in drafts]), work.ports)
+    models = [draft for _, draft in drafts]
+    obtain(needs_of(models), work.ports)
+    rebuild(missing_effects(models, work.store), work.ports)
     known = list(environments)
     done, proofs = list[LockedModel](), list[Proven]()
     for decision, draft in drafts:
         model = complete_model(draft, completer(work.store))
         fresh = decision.todo == "resolve"
-        model, records, proven = _run_model(
-            work, replace(model, artifacts=()) if fresh else model, fresh=fresh
-        )
+        model, records, proven = _run_model(work, _bare(model) if fresh else model, fresh=fresh)
         known += [Environment.of(record.environment) for record in records]
         proofs += proven
         done.append(_with_applying_pins(work.manifest, model))
     return Made(models=tuple(done), environments=tuple(known), proofs=tuple(proofs))
+
+
+def _bare(model: LockedModel) -> LockedModel:
+    """The entry without what earlier first runs brought: the next ones say what is needed."""
+    return replace(model, artifacts=(), effects=NO_EFFECTS)
 
 
 def _run_model(

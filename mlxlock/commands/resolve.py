@@ -12,6 +12,7 @@ from mlxlock.commands.obtain import completer
 from mlxlock.commands.pinning import Key
 from mlxlock.commands.report import plural
 from mlxlock.planning.assemble import assemble_model, complete_model
+from mlxlock.planning.effects import with_effects
 from mlxlock.planning.relock import Decision
 from mlxlock.ports import BlobStore, Note, Ports, Wanted
 from mlxlock.spec.lockfile import LockedModel
@@ -74,5 +75,5 @@ def draft(decision: Decision, resolutions: Mapping[str, Resolution], store: Blob
         return complete_model(decision.locked, complete)
     made = assemble_model(decision.model.name, decision.request, resolution, complete)
     if decision.locked is not None and decision.pinned:
-        return replace(made, artifacts=decision.locked.artifacts)
+        return with_effects(replace(made, artifacts=decision.locked.artifacts), decision.locked.effects)
     return made

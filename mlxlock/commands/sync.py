@@ -1,10 +1,11 @@
 """`mlxk sync`: make the workspace what the lock says. Never resolves, never writes the lock, runs no code."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mlxlock.commands.obtain import missing_from, needs_of, obtain
 from mlxlock.commands.project import Project, read_lockfile, read_manifest, warn_of_newer
+from mlxlock.commands.rebuild import missing_effects, rebuild, refuse_unrebuildable
 from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.commands.selection import Selection, chosen_models, seen_models, unseen_models
 from mlxlock.errors import DriftError, LockStaleError
@@ -13,6 +14,7 @@ from mlxlock.planning.layout import lay_out
 from mlxlock.planning.plan import Change, Plan, make_plan
 from mlxlock.planning.relock import all_seen
 from mlxlock.ports import Note, Ports
+from mlxlock.spec.digest import Blake3
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.names import RepoPath
@@ -64,15 +66,16 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
     spared = () if options.exact else _paths_of_others(lockfile, chosen, ports)
     plan = make_plan(tree, inventory, spared=spared, repair=options.repair)
     _refuse_changes(plan)
-    needs = _needs_of_plan(plan, models)
+    wanted = {node.identity for node in plan.put_files}
+    effects = missing_effects(models, ports.store(), wanted)
+    needs = {**_needs_of_plan(models, wanted), **effects.archives}
     if options.dry_run:
-        return _report(
-            plan,
-            models,
-            sum(need.file.size_bytes for need in missing_from(ports.store(), needs)),
-            dry_run=True,
-        )
+        missing = missing_from(ports.store(), needs)
+        fetch_bytes = sum(need.file.size_bytes for need in missing) + effects.size_bytes
+        return _report(plan, models, fetch_bytes, dry_run=True)
+    refuse_unrebuildable(effects.writes)
     obtain(needs, ports)
+    rebuild(effects, ports)
     # An empty plan is applied too: it tidies what a killed run left.
     workspace.apply(plan, ports.store(), ports.on_event)
     for path in plan.kept:
@@ -129,8 +132,7 @@ def _change(change: Change) -> str:
     return f"`{change.path}`"
 
 
-def _needs_of_plan(plan: Plan, models: Iterable[LockedModel]) -> dict[RemoteFile, str]:
-    wanted = {node.identity for node in plan.put_files}
+def _needs_of_plan(models: Iterable[LockedModel], wanted: Collection[Blake3]) -> dict[RemoteFile, str]:
     return {remote: why for remote, why in needs_of(models).items() if remote.file.blake3 in wanted}
 
 

@@ -3,10 +3,13 @@
 Owns the refusal. Never opens a socket.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from mlxlock.errors import OfflineMissingError
+from mlxlock.outside import Read, WebAnswer
 from mlxlock.ports import BlobStore, OnEvent, Wanted, ignore
+from mlxlock.spec.effects import Download
 from mlxlock.spec.resolution import RemoteFile, Resolution
 
 
@@ -45,4 +48,41 @@ class OfflineSource:
                 f"and `{self._why}` forbids to fetch them",
                 hint=self._hint,
                 details=tuple(f"{remote.repo}@{remote.commit}: {remote.file.path}" for remote in missing),
+            )
+
+
+class OfflineWeb:
+    """An `outside.Web` that has only what the store has.
+
+    Args:
+        why: What asked for offline, e.g. `--offline`.
+    """
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+        self._hint = f"run it once with a network, without `{why}`"
+
+    def open(self, method: Read, url: str, headers: Mapping[str, str]) -> AbstractContextManager[WebAnswer]:
+        """Refuse.
+
+        Raises:
+            OfflineMissingError: Always.
+        """
+        del method, headers
+        raise OfflineMissingError(f"`{url}` cannot be asked for (`{self._why}`)", hint=self._hint)
+
+    def fetch(self, downloads: Sequence[Download], store: BlobStore, on_event: OnEvent) -> None:
+        """Do nothing when the store has everything.
+
+        Raises:
+            OfflineMissingError: It does not; `details` names each missing URL.
+        """
+        del on_event
+        missing = tuple(download for download in downloads if store.find(download.file) is None)
+        if missing:
+            raise OfflineMissingError(
+                f"{len(missing)} of {len(downloads)} downloads are not in the store, "
+                f"and `{self._why}` forbids to fetch them",
+                hint=self._hint,
+                details=tuple(download.url for download in missing),
             )

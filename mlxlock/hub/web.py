@@ -76,7 +76,7 @@ class HttpWeb:
             raise trouble
         return answer
 
-    def fetch(self, downloads: Sequence[Download], store: BlobStore, on_event: OnEvent = ignore) -> None:
+    def fetch(self, downloads: Sequence[Download], store: BlobStore, on_event: OnEvent) -> None:
         """Bring each into the store, compared with the lock before it gets a name.
 
         Raises:

@@ -49,6 +49,8 @@ def find(tmp_path: Path, project: Project) -> Find:
         overlay=never,  # type: ignore[arg-type]
         library=lambda: library,
         workspaces=never,  # type: ignore[arg-type]
+        web=never,  # type: ignore[arg-type]
+        archives=never,  # type: ignore[arg-type]
     )
     return lambda text: locate(text, ports, project)
 
