@@ -119,6 +119,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _answered(argv: Sequence[str]) -> int:
     try:
+        _refuse_other_encodings()
         return _invoke(argv)
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -126,6 +127,20 @@ def _answered(argv: Sequence[str]) -> int:
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that catches
         return _show(error, argv)
+
+
+def _refuse_other_encodings() -> None:
+    """Stop before a name is spelled in other bytes than the lock's.
+
+    Raises:
+        UsageError: This process would not write file names in UTF-8.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        raise UsageError(
+            f"this locale spells file names in `{encoding}`, not in UTF-8",
+            hint="set `LC_ALL=C.UTF-8` (or `PYTHONUTF8=1`)",
+        )
 
 
 def _show(error: BaseException, argv: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 240
+SENTINEL = ".mlxk_workspace.json"
 
 
 class Site:
@@ -100,4 +101,15 @@ def contents(root: Path, keep: Callable[[str], bool] = lambda _: True) -> dict[s
             found[name] = path.read_bytes()
         elif not any(path.iterdir()):
             found[name] = "empty"
+    return found
+
+
+def untimed(root: Path) -> dict[str, bytes | str]:
+    """A workspace's contents, its sentinels without the time of day."""
+    found = contents(root)
+    for name, content in found.items():
+        if name.endswith(SENTINEL) and isinstance(content, bytes):
+            told = json.loads(content)
+            kept = {key: value for key, value in told.items() if not key.endswith("_at")}
+            found[name] = json.dumps(kept)
     return found

@@ -1,51 +1,17 @@
 """`mlxk tree`, `why` and `status`: what the lock holds and why, and how far the workspace is from it."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from mlxlock.planning.assemble import snapshot_of
-from mlxlock.spec.digest import GitOid, Sha256
-from mlxlock.spec.lockfile import Artifact
-from mlxlock.spec.lockfile_reader import parse_lockfile
-from mlxlock.spec.lockfile_writer import format_lockfile
-from mlxlock.spec.names import CommitHash, RepoId, RepoPath, Revision
-from mlxlock.spec.resolution import FileEntry
+from tests.commands.artifacts import MODEL, TOK, lock_with_artifact
 from tests.commands.site import Site
-from tests.testhub import LoopbackHub, Repo, lfs
-
-MODEL, TOK = "org/asr", "Qwen/Qwen2.5-7B"
-
-
-def entry_of(repo: Repo, path: str) -> FileEntry:
-    file = repo.commits[repo.refs["refs/heads/main"]].files[path]
-    git, sha256 = (None, Sha256(file.sha256)) if file.lfs else (GitOid(file.oid), None)
-    return FileEntry(path=RepoPath(path), size_bytes=file.size, git=git, sha256=sha256)
+from tests.testhub import LoopbackHub
 
 
 @pytest.fixture
 def site(loopback_hub: LoopbackHub, project: Site) -> Site:
-    """A lock with an artifact, as a first run would have found it."""
-    loopback_hub.repo(MODEL).commit({"config.json": b"{}", "model.safetensors": lfs(b"w" * 3000)})
-    tok = loopback_hub.repo(TOK)
-    tok.commit({"vocab.json": b"v" * 2048, "merges.txt": b"m", "model.safetensors": lfs(b"never fetched")})
-    project.write(f'[models.asr]\nrepo = "{MODEL}"\n')
-    project.mlxk("lock", "--no-capture")
-    lock = parse_lockfile(project.lock_path.read_text())
-    artifact = Artifact(
-        repo=RepoId(TOK),
-        revision=Revision("main"),
-        commit=CommitHash(tok.refs["refs/heads/main"]),
-        asked_by="mlx_audio.stt:Model.post_load_hook",
-        when="load",
-        absent=(RepoPath("added_tokens.json"),),
-        files=tuple(entry_of(tok, path) for path in ("merges.txt", "vocab.json")),
-    )
-    (model,) = lock.models
-    snapshot = snapshot_of(model.files, date=model.snapshot.date, license_id=None)
-    model = replace(model, artifacts=(artifact,), snapshot=snapshot)
-    project.lock_path.write_text(format_lockfile(replace(lock, models=(model,))))
+    lock_with_artifact(loopback_hub, project)
     return project
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.site import Site, contents
+from tests.commands.site import SENTINEL, Site, contents
 from tests.testhub import Corrupt, LoopbackHub, Repo, lfs
 
 ONE, TWO = "org/one", "org/two"
 MANIFEST = f'[models.one]\nrepo = "{ONE}"\n\n[models.two]\nrepo = "{TWO}"\ngroups = ["extra"]\n'
-SENTINEL = ".mlxk_workspace.json"
 
 
 @pytest.fixture
@@ -41,25 +40,6 @@ def site(loopback_hub: LoopbackHub, repos: dict[str, Repo], tmp_path: Path) -> S
     return site
 
 
-def other(site: Site, name: str) -> Site:
-    """The same project, checked out elsewhere by the same user."""
-    made = Site(site.root.parent / name, site.env["HF_ENDPOINT"], store=site.store)
-    for file in ("models.toml", "models.lock"):
-        shutil.copyfile(site.root / file, made.root / file)
-    return made
-
-
-def untimed(root: Path) -> dict[str, bytes | str]:
-    """A workspace's contents, its sentinels without the time of day."""
-    found = contents(root)
-    for name, content in found.items():
-        if name.endswith(SENTINEL) and isinstance(content, bytes):
-            told = json.loads(content)
-            kept = {key: value for key, value in told.items() if not key.endswith("_at")}
-            found[name] = json.dumps(kept)
-    return found
-
-
 def test_no_request_is_made_when_the_store_has_everything(loopback_hub: LoopbackHub, site: Site) -> None:
     site.mlxk("sync", "--all-groups")
     assert loopback_hub.requests
@@ -69,17 +49,6 @@ def test_no_request_is_made_when_the_store_has_everything(loopback_hub: Loopback
     site.mlxk("sync", "--all-groups")
     site.mlxk("verify", "--all-groups")
     assert not loopback_hub.requests
-
-
-def test_every_checkout_is_the_same(site: Site) -> None:
-    site.mlxk("sync", "--all-groups")
-    expected = untimed(site.models)
-    assert expected["one/model.safetensors"] == ONE.encode() * 100_000
-    for mode, umask in (("copy", 0o077), ("hardlink", 0o002), ("auto", 0o027)):
-        elsewhere = other(site, f"{mode} ünd space")
-        elsewhere.mlxk("sync", "--all-groups", "--link-mode", mode, umask=umask)
-        assert untimed(elsewhere.models) == expected, mode
-        elsewhere.mlxk("verify", "--all-groups")
 
 
 def test_an_edited_file_stops_sync_until_it_may_be_moved_away(site: Site) -> None:
