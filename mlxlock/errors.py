@@ -8,7 +8,8 @@
     │   ├── DriftError             workspace-changed   a file of the workspace was edited
     │   ├── MismatchError          hash-mismatch       bytes differ from what the Hub or the lock asserts
     │   ├── PolicyError            policy              the manifest's own policy refuses a model
-    │   └── ProofError             proof-failed        the offline run did not repeat the captured one
+    │   ├── ProofError             proof-failed        the offline run did not repeat the captured one
+    │   └── ChildError             child-failed        what `run` or `exec` started said no (its own code)
     ├── WorkError                  failed              exit 2: could not do it
     │   ├── UsageError             usage               the command line or its combination is wrong
     │   ├── ManifestError          manifest-invalid    models.toml cannot be read (all problems at once)
@@ -100,6 +101,12 @@ class ProofError(CheckError):
     """The offline run did not repeat what the captured run did."""
 
     code = "proof-failed"
+
+
+class ChildError(CheckError):
+    """The program that `run` or `exec` started ended with an exit code of its own."""
+
+    code = "child-failed"
 
 
 class WorkError(MlxlockError):

@@ -1,6 +1,9 @@
 """Runs one command with wired ports and shows what it answers, after the bars are taken away."""
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from mlxlock.cli.options import Common, common
@@ -20,7 +23,8 @@ def finish(run: Run, choices: Choices | None = None, *, silent: bool = False) ->
     Args:
         run: The command.
         choices: What its flags decide about adapters.
-        silent: Show nothing but the exit code: the child's output was the answer.
+        silent: Show nothing but the exit code: the child's output was the answer. With `--json` that output
+            goes to stderr, so that the envelope stands alone on stdout.
 
     Returns:
         The exit code.
@@ -43,7 +47,21 @@ def _finish(
 ) -> int:
     progress = Progress(options.look)
     try:
-        report = run(wire(options, progress, choices, project=root))
+        with stdout_to_stderr() if silent and options.look.json else nullcontext():
+            report = run(wire(options, progress, choices, project=root))
     finally:
         progress.close()
-    return report.exit_code if silent else show_report(report, options.look)
+    return report.exit_code if silent and not options.look.json else show_report(report, options.look)
+
+
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Let children write to stderr what they write to stdout."""
+    sys.stdout.flush()
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(ours, 1)
+        os.close(ours)

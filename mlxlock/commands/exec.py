@@ -8,6 +8,7 @@ from mlxlock.commands.project import Project, read_manifest
 from mlxlock.commands.report import Report
 from mlxlock.errors import UsageError
 from mlxlock.ports import Ports
+from mlxlock.spec.toml_text import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,4 +32,10 @@ def exec_(project: Project, ports: Ports, options: ExecOptions) -> Report:
     for directory in overlay.directories:
         directory.mkdir(parents=True, exist_ok=True)
     code = run_child(options.argv, overlay.over(options.inherited))
-    return Report(command="exec", data={"exit_code": code}, exit_code=code)
+    return Report(
+        command="exec",
+        data={"exit_code": code},
+        exit_code=code,
+        error_code="child-failed" if code else None,
+        message=f"`{shown(options.argv[0])}` ended with exit code {code}" if code else None,
+    )

@@ -62,7 +62,13 @@ def run(project: Project, ports: Ports, options: RunOptions) -> Report:
     job = _job(options, _checked_kind(options, model, kind), root / model.directory)
     with tempfile.TemporaryDirectory(prefix="mlxlock-run-") as name:
         code = _start({**job, "trust_remote_code": allowed}, ports, root, Path(name))
-    return Report(command="run", data={"exit_code": code}, exit_code=code)
+    return Report(
+        command="run",
+        data={"exit_code": code},
+        exit_code=code,
+        error_code="child-failed" if code else None,
+        message=f"`{model.name}` ended with exit code {code}" if code else None,
+    )
 
 
 def _model(lockfile: Lockfile, name: str) -> LockedModel:

@@ -88,7 +88,9 @@ def test_the_arguments_of_a_child_are_not_ours() -> None:
     assert look_of(["sync", "--color=never", "-qv"]).color == "never"
     assert look_of(["sync", "--color", "always", "-vv"]).color == "always"
     assert (look_of(["sync", "-qv"]).verbose, look_of(["sync", "-q"]).verbose) == (1, 0)
-    assert verb_of(["--project", "x", "sync", "lock"]) == "sync"
+    assert look_of(["exec", "--project", "x", "--json", "python"]).json
+    assert look_of(["run", "exec", "--json"]).json
+    assert verb_of(["--project", "lock", "sync", "lock"]) == "sync"
 
 
 BUG = """
