@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # whoever shows progress needs none of these, and `--help` ne
     from mlxlock.planning.layout import Tree
     from mlxlock.planning.plan import Inventory, Plan
     from mlxlock.spec.digest import Blake3, Sha256
+    from mlxlock.spec.model_facts import ModelFacts, ModelFile
     from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, Revision
     from mlxlock.spec.record import CachedRepo, Exchange, Pin, RunnerEnvironment, SandboxLevel
     from mlxlock.spec.resolution import FileEntry, RemoteFile, Resolution
@@ -314,20 +315,6 @@ class Shelf:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFile:
-    """A file of a model's directory.
-
-    Attributes:
-        path: Relative, as the disk has it: perhaps one that no repo could have.
-        problem: Why it has no content that counts (a link, a pipe, an impossible name).
-    """
-
-    path: str
-    size_bytes: int
-    problem: str | None = None
-
-
 class Library(Protocol):
     """The models on this machine, in workspaces and Hugging Face caches. Only ever reads."""
 
@@ -358,6 +345,14 @@ class Library(Protocol):
         """
         ...
 
+    def facts(self, model: LocalModel) -> ModelFacts:
+        """What can be seen of it without reading its weights; a file that cannot be read is a problem there.
+
+        Raises:
+            DiskError: A directory cannot be read.
+        """
+        ...
+
     def hashes(self, model: LocalModel, on_event: OnEvent = ignore) -> Mapping[str, Sha256]:
         """The SHA-256 of each regular file that a content hash covers, from all its bytes, by path.
 
@@ -366,9 +361,54 @@ class Library(Protocol):
         """
         ...
 
+    def artifacts(self, root: Path) -> tuple[Artifact, ...]:
+        """What stands in the `.hf_cache` of a directory of models, by name.
+
+        Raises:
+            DiskError: It cannot be read.
+        """
+        ...
+
     def as_made(self, model: LocalModel) -> bool:
         """Whether mlxk made this directory and every stat in it is as it was then; False proves nothing."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """What stands in a `.hf_cache` under one repo, or beside the repos.
+
+    Attributes:
+        name: The repo, or the path below `.hf_cache` for anything else.
+        repo_type: None for what is no repo.
+        commits: Those with files there.
+        refs: The revisions that stand for one of them.
+        size_bytes: What it takes beside the models' own files.
+        state: `declared` when all its files are those of a model beside the cache, `complete` when a run
+            brought it and every file is there, `incomplete` with the reasons in `problems`.
+    """
+
+    name: str
+    repo_type: RepoType | None
+    state: Literal["declared", "complete", "incomplete"]
+    commits: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
+    files: int = 0
+    size_bytes: int = 0
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What the interpreter that would run models has, by the names of its packages; nothing is started.
+
+    Attributes:
+        packages: Versions by name, of those that models need.
+        problem: Why nobody knows.
+    """
+
+    packages: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None
 
 
 class Building(Protocol):
@@ -631,6 +671,7 @@ class Ports:
         laboratory: What first runs need.
         library: The models on this machine.
         workspaces: Makes directories for single models.
+        installed: What the interpreter that would run models has.
         overlay: What `exec` and `env` change in the user's environment, for a workspace.
         web: URLs beside the Hub, or their refusal under `--offline`.
         archives: Takes files out of what was fetched.
@@ -643,6 +684,7 @@ class Ports:
     laboratory: Callable[[], Laboratory]
     library: Callable[[], Library]
     workspaces: Callable[[], Workspaces]
+    installed: Callable[[], Installed]
     overlay: Callable[[Path, Mapping[str, str]], Overlay]
     web: Callable[[], Web]
     archives: Callable[[], Archives]

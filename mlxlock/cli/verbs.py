@@ -16,6 +16,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "why": ("mlxlock.cli.inspect", "Show why the lock holds a repo."),
     },
     "Models without a project": {
+        "list": ("mlxlock.cli.shelf", "List the models on this machine."),
+        "show": ("mlxlock.cli.shelf", "Show what a model is and where it came from."),
+        "health": ("mlxlock.cli.shelf", "Say whether models are whole."),
         "clone": ("mlxlock.cli.clone", "Make a workspace of one model, at a commit, verified."),
     },
     "Running them": {

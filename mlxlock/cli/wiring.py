@@ -12,10 +12,11 @@ from blake3 import blake3
 
 from mlxlock import __version__
 from mlxlock.cli.options import Common
-from mlxlock.errors import DiskError
+from mlxlock.errors import DiskError, ManifestError
 from mlxlock.outside import Archives, Web
 from mlxlock.ports import (
     BlobStore,
+    Installed,
     Laboratory,
     Library,
     LinkMode,
@@ -81,6 +82,7 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         laboratory=lru_cache(maxsize=1)(laboratory),
         library=lambda: _library(store_dir),
         workspaces=lambda: _workspaces(store_dir, chosen, on_event),
+        installed=lru_cache(maxsize=1)(lambda: _installed(project)),
         overlay=_overlay,
         web=lru_cache(maxsize=1)(lambda: _web(common, on_event)),
         archives=_archives,
@@ -113,6 +115,18 @@ def _workspaces(store_dir: Path, choices: Choices, on_event: OnEvent) -> Workspa
     return DirectoryWorkspaces(
         store_dir / "workspaces", version=__version__, link_mode=choices.link_mode, on_event=on_event
     )
+
+
+def _installed(project: Path) -> Installed:
+    from mlxlock.cli.installed import installed
+    from mlxlock.commands.project import Project, read_manifest
+
+    here = Project(root=project)
+    try:
+        declared = read_manifest(here).sandbox.python if here.manifest_path.is_file() else None
+    except ManifestError as problem:
+        return Installed(problem=problem.reason)
+    return installed(declared, project, os.environ)
 
 
 def _library(store_dir: Path) -> Library:

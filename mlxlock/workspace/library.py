@@ -14,14 +14,17 @@ from typing import Final
 from mlxlock.errors import MlxlockError
 from mlxlock.fs import disk_errors, expanded, open_regular
 from mlxlock.planning.layout import CACHE_DIR
-from mlxlock.ports import LocalModel, ModelFile, OnEvent, Shelf, ignore
+from mlxlock.ports import Artifact, LocalModel, OnEvent, Shelf, ignore
 from mlxlock.spec.digest import Sha256
+from mlxlock.spec.model_facts import ModelFacts, ModelFile
 from mlxlock.spec.names import CommitHash, RepoId
 from mlxlock.spec.sentinel import SENTINEL_NAME
 from mlxlock.spec.sentinel_reader import MAX_BYTES, parse_sentinel
 from mlxlock.spec.weights import BY_SUFFIX
+from mlxlock.workspace.artifacts import list_artifacts
 from mlxlock.workspace.index import index_path, load_index
 from mlxlock.workspace.model_files import as_recorded, hash_files, list_files
+from mlxlock.workspace.reading import look_at_model
 
 _MARKS: Final = frozenset({SENTINEL_NAME, "config.json"})
 _WEIGHTS: Final = tuple(BY_SUFFIX)
@@ -79,6 +82,14 @@ class DirectoryLibrary:
         """
         return list_files(model.directory, follow=model.where == "cache")
 
+    def facts(self, model: LocalModel) -> ModelFacts:
+        """What can be seen of it without reading its weights.
+
+        Raises:
+            DiskError: A directory cannot be read.
+        """
+        return look_at_model(model.directory, follow=model.where == "cache")
+
     def hashes(self, model: LocalModel, on_event: OnEvent = ignore) -> Mapping[str, Sha256]:
         """The SHA-256 of all its regular files.
 
@@ -87,6 +98,14 @@ class DirectoryLibrary:
         """
         follow = model.where == "cache"
         return hash_files(model.directory, self.files(model), on_event, follow=follow)
+
+    def artifacts(self, root: Path) -> tuple[Artifact, ...]:
+        """What stands in the `.hf_cache` of a directory of models.
+
+        Raises:
+            DiskError: It cannot be read.
+        """
+        return list_artifacts(root / CACHE_DIR)
 
     def as_made(self, model: LocalModel) -> bool:
         """Whether mlxk made this directory and every stat in it is as it was then."""

@@ -11,17 +11,19 @@ from typing import Final
 
 from mlxlock.fs import disk_errors, hash_file
 from mlxlock.planning.layout import CACHE_DIR
-from mlxlock.ports import Advanced, Finished, ModelFile, OnEvent, Started
+from mlxlock.ports import Advanced, Finished, OnEvent, Started
 from mlxlock.spec.digest import Sha256
+from mlxlock.spec.model_facts import ModelFile
 from mlxlock.spec.names import RepoPath
 from mlxlock.spec.sentinel import is_hashed
 from mlxlock.workspace.index import Stamp, StatIndex
 
 _TASK: Final = "hash-model"
+_PASSED_OVER: Final = frozenset({CACHE_DIR, ".git", "__pycache__"})
 
 
 def list_files(directory: Path, *, follow: bool = False) -> tuple[ModelFile, ...]:
-    """Every file below a directory but its `.hf_cache`, sorted bytewise by path.
+    """Every file below a directory but those of caches and of git, sorted bytewise by path.
 
     Args:
         directory: The model.
@@ -30,11 +32,7 @@ def list_files(directory: Path, *, follow: bool = False) -> tuple[ModelFile, ...
     Raises:
         DiskError: A directory cannot be read.
     """
-    found = (
-        _file(path, status, follow=follow)
-        for path, status in _walk(directory, "", follow=follow)
-        if not path.startswith(f"{CACHE_DIR}/")
-    )
+    found = [_file(directory, path, status, follow=follow) for path, status in walk(directory, follow=follow)]
     return tuple(sorted(found, key=lambda file: os.fsencode(file.path)))
 
 
@@ -59,34 +57,47 @@ def as_recorded(directory: Path, index: StatIndex) -> bool:
     if not index.entries:
         return False
     stamps = {
-        path: Stamp.of(status)
-        for path, status in _walk(directory, "", follow=False)
-        if path in index.entries or is_hashed(path)
+        path: Stamp.of(status) for path, status in walk(directory) if path in index.entries or is_hashed(path)
     }
     return stamps.keys() == index.entries.keys() and all(
         index.trusted(path, stamp) is not None for path, stamp in stamps.items()
     )
 
 
-def _walk(directory: Path, prefix: str, *, follow: bool) -> Iterator[tuple[str, os.stat_result]]:
+def walk(directory: Path, prefix: str = "", *, follow: bool = False) -> Iterator[tuple[str, os.stat_result]]:
+    """Each file, link or other thing below a directory, with its stat.
+
+    Raises:
+        DiskError: A directory cannot be read.
+    """
     with disk_errors(directory, doing="list"), os.scandir(directory) as entries:
         for entry in entries:
             path = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), f"{path}/", follow=follow)
-            else:
+            if not entry.is_dir(follow_symlinks=False):
                 yield path, _stat(entry, follow=follow)
+            elif entry.name not in _PASSED_OVER:
+                yield from walk(Path(entry.path), f"{path}/", follow=follow)
 
 
 def _stat(entry: os.DirEntry[str], *, follow: bool) -> os.stat_result:
     try:
         return entry.stat(follow_symlinks=follow)
-    except FileNotFoundError:  # a link to nothing
+    except OSError:  # a link to nothing, or to itself
         return entry.stat(follow_symlinks=False)
 
 
-def _file(path: str, status: os.stat_result, *, follow: bool) -> ModelFile:
-    return ModelFile(path=path, size_bytes=status.st_size, problem=_problem(path, status, follow=follow))
+def _file(directory: Path, path: str, status: os.stat_result, *, follow: bool) -> ModelFile:
+    blob = None
+    if follow and (directory / path).is_symlink():
+        blob = (directory / path).readlink().name
+    problem = _problem(path, status, follow=follow)
+    return ModelFile(
+        path=path,
+        size_bytes=status.st_size,
+        modified_ns=status.st_mtime_ns,
+        blob=blob,
+        problem=problem,
+    )
 
 
 def _problem(path: str, status: os.stat_result, *, follow: bool) -> str | None:

@@ -1,7 +1,9 @@
 """Which model a path or a name means, over real directories and a real lock."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,17 +43,8 @@ def find(tmp_path: Path, project: Project) -> Find:
         home=tmp_path,
         records=tmp_path / "records",
     )
-    ports = Ports(
-        source=never,  # type: ignore[arg-type]
-        store=never,  # type: ignore[arg-type]
-        workspace=never,  # type: ignore[arg-type]
-        laboratory=never,  # type: ignore[arg-type]
-        overlay=never,  # type: ignore[arg-type]
-        library=lambda: library,
-        workspaces=never,  # type: ignore[arg-type]
-        web=never,  # type: ignore[arg-type]
-        archives=never,  # type: ignore[arg-type]
-    )
+    unused: dict[str, Any] = {field.name: never for field in fields(Ports) if field.name != "on_event"}
+    ports = Ports(**{**unused, "library": lambda: library})
     return lambda text: locate(text, ports, project)
 
 

@@ -1,0 +1,171 @@
+"""One model on this machine, looked at: a step of `list`, `show` and `health`, and its JSON object.
+
+Owns the fields of the model object (formats.md §4). Never writes; reads weights only where it is told to.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mlxlock.commands.project import Project, read_lockfile_if_any, read_manifest
+from mlxlock.commands.report import Json
+from mlxlock.commands.selection import seen_models
+from mlxlock.errors import DiskError, MlxlockError
+from mlxlock.planning.description import Description, describe
+from mlxlock.planning.health import problems_of
+from mlxlock.planning.layout import lay_out
+from mlxlock.planning.relock import all_seen
+from mlxlock.planning.runtime import runtime_problem
+from mlxlock.planning.verdict import judge
+from mlxlock.ports import LocalModel, Note, Ports
+from mlxlock.spec.digest import content_hash
+from mlxlock.spec.model_facts import ModelFacts
+from mlxlock.spec.sentinel import HASH_ALGORITHM, is_hashed
+
+NOTHING = ModelFacts(files=(), texts={}, weights={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was found of one model.
+
+    Attributes:
+        problems: Everything that makes it unhealthy.
+        runtime: Why it would not run here; None when it should.
+        modified: Whether its files are other than when its sentinel was written; None when nobody can tell
+            without reading them, or at all.
+    """
+
+    model: LocalModel
+    facts: ModelFacts
+    description: Description
+    problems: tuple[str, ...]
+    runtime: str | None
+    modified: bool | None
+
+    @property
+    def content_hash(self) -> str | None:
+        """The hash that its sentinel states."""
+        return None if self.model.sentinel is None else self.model.sentinel.content_hash
+
+
+def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[str, tuple[str, ...]]) -> Looked:
+    """Look at its files, without reading its weights.
+
+    Args:
+        model: The model.
+        ports: Of them the library and what is installed.
+        lock_states: As `lock_states` told of the project's models.
+    """
+    drift = lock_states.get(model.name, ()) if model.where == "lock" else ()
+    try:
+        facts = ports.library().facts(model)
+        problems = (*problems_of(facts), *_of_sentinel(model), *drift)
+    except DiskError as problem:
+        facts, problems = NOTHING, (problem.reason,)
+    description = describe(facts, model.repo)
+    installed = ports.installed()
+    runtime = installed.problem or runtime_problem(description, installed.packages, sys.platform)
+    return Looked(
+        model=model,
+        facts=facts,
+        description=description,
+        problems=problems,
+        runtime=problems[0] if problems else runtime,
+        modified=_modified(model, ports, drift, known=model.name in lock_states),
+    )
+
+
+def _of_sentinel(model: LocalModel) -> tuple[str, ...]:
+    return () if model.sentinel_problem is None else (f"its sentinel: {model.sentinel_problem}",)
+
+
+def _modified(model: LocalModel, ports: Ports, drift: tuple[str, ...], *, known: bool) -> bool | None:
+    """What stats alone tell."""
+    if model.where == "lock" and known:
+        return bool(drift)
+    return False if model.where == "workspace" and ports.library().as_made(model) else None
+
+
+def lock_states(project: Project | None, ports: Ports) -> Mapping[str, tuple[str, ...]]:
+    """What is not as the lock says, for each locked model whose files were all seen; by name.
+
+    Reads only files whose stat is not the one that `sync` saw.
+
+    Raises:
+        ManifestError: And its siblings, when the project cannot be read.
+    """
+    if project is None:
+        return {}
+    workspace = ports.workspace(project.workspace_root(read_manifest(project)))
+    lockfile = read_lockfile_if_any(project)
+    locked = () if lockfile is None else lockfile.models
+    states: dict[str, tuple[str, ...]] = {}
+    for model in filter(all_seen, seen_models(locked, ports.store())):
+        tree = lay_out([model])
+        verdict = judge(tree, workspace.scan(tree))
+        states[model.name] = tuple(f"`{finding.path}` is {finding.problem}" for finding in verdict.findings)
+    return states
+
+
+def lock_states_if_any(project: Project | None, ports: Ports) -> Mapping[str, tuple[str, ...]]:
+    """The same; a project that cannot be read is told, and hides no other model."""
+    try:
+        return lock_states(project, ports)
+    except MlxlockError as problem:
+        ports.on_event(Note(text=f"the project here cannot be read: {problem.reason}", level="warning"))
+        return {}
+
+
+def fresh_hash(looked: Looked, ports: Ports) -> tuple[str | None, str | None]:
+    """The content hash of what is there now, from every byte; or why there is none.
+
+    Raises:
+        DiskError: A file cannot be read, or changes while it is read.
+    """
+    for file in looked.facts.files:
+        if file.problem is not None and is_hashed(file.path):
+            return None, f"`{file.path}` is {file.problem}"
+    return content_hash(dict(ports.library().hashes(looked.model, ports.on_event))), None
+
+
+def states_our_hash(model: LocalModel) -> bool:
+    """Whether its sentinel states a hash that we know how to make."""
+    sentinel = model.sentinel
+    return sentinel is not None and sentinel.hash_algorithm == HASH_ALGORITHM and bool(sentinel.content_hash)
+
+
+def model_object(looked: Looked) -> dict[str, Json]:
+    """The model as `--json` shows it: the fields of ADR-022, and ours beside them."""
+    model, description = looked.model, looked.description
+    return {
+        "name": model.name,
+        "source": "cache" if model.where == "cache" else "workspace",
+        "origin": model.repo or (None if model.sentinel is None else model.sentinel.source),
+        "hash": model.revision,
+        "revision": next(iter(model.refs), model.revision),
+        "locked": model.where == "lock",
+        "path": str(model.directory),
+        "size_bytes": looked.facts.size_bytes,
+        "last_modified": utc(looked.facts.modified_ns),
+        "framework": description.framework,
+        "model_type": description.kind or "unknown",
+        "architecture": description.architecture,
+        "capabilities": list(description.capabilities),
+        "quantization": None if description.quantization is None else dict(description.quantization),
+        "context_length": description.context_length,
+        "health": "unhealthy" if looked.problems else "healthy",
+        "runtime_compatible": looked.runtime is None,
+        "reason": looked.runtime,
+        "content_hash": looked.content_hash,
+        "hash_modified": looked.modified,
+        "cached": model.where == "cache",
+    }
+
+
+def utc(time_ns: int) -> str | None:
+    """A time for scripts: UTC, seconds, with a `Z` that is true; None for no time."""
+    if not time_ns:
+        return None
+    return datetime.fromtimestamp(time_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
