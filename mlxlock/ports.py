@@ -646,8 +646,21 @@ class Laboratory(Protocol):
         """A mirror that answers from these pins and the store alone, and refuses all else."""
         ...
 
-    def setting(self, root: Path, scratch: Path, endpoint: str | None) -> ChildSetting:
-        """The strict environment for a workspace; without an endpoint the child is offline."""
+    def reachable(self, mirror: Mirror) -> AbstractContextManager[str]:
+        """Serve a mirror on this machine's own loopback: its address, for a child without a sandbox."""
+        ...
+
+    def setting(
+        self, root: Path, scratch: Path, endpoint: str | None, *, cache: Path | None = None
+    ) -> ChildSetting:
+        """The strict environment for a workspace; without an endpoint the child is offline.
+
+        Args:
+            root: The workspace.
+            scratch: For what need not last.
+            endpoint: The mirror's address.
+            cache: What stands for the workspace's `.hf_cache`, when that is another directory.
+        """
         ...
 
     def cached(self, hub_dir: Path) -> tuple[CachedRepo, ...]:

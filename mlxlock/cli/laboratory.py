@@ -1,11 +1,13 @@
 """What first runs need, from the real adapters: scratch space, interpreter, sandbox, mirror."""
 
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import mlxlock
 from mlxlock.cli.interpreter import find_python, probe
@@ -16,6 +18,8 @@ from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.record import CachedRepo, Pin
 from mlxlock.workspace.directory import DirectoryWorkspace
 from mlxlock.workspace.environment import strict
+
+LOOPBACK: Final = "127.0.0.1"
 
 
 class RealLaboratory:
@@ -58,7 +62,13 @@ class RealLaboratory:
 
     @cached_property
     def _manifest(self) -> Manifest:
-        return read_manifest(Project(root=self.project))
+        return Manifest() if self._project is None else read_manifest(self._project)
+
+    @cached_property
+    def _project(self) -> Project | None:
+        """The project; None where a model is run without one."""
+        project = Project(root=self.project)
+        return project if project.manifest_path.is_file() else None
 
     @cached_property
     def _interpreter(self) -> Interpreter:
@@ -81,7 +91,8 @@ class RealLaboratory:
         python = self.interpreter().python
         if not self.sandboxed:
             return NoSandbox(python=python)
-        return choose(self._manifest.sandbox.require, project=self.project, python=python)
+        ours = None if self._project is None else self._project.root
+        return choose(self._manifest.sandbox.require, project=ours, python=python)
 
     def sandbox(self) -> Sandbox:
         """The best sandbox that works here.
@@ -107,9 +118,17 @@ class RealLaboratory:
             source=source, store=self._store, phase_file=phase_file, pins=pins, frozen=True
         )
 
-    def setting(self, root: Path, scratch: Path, endpoint: str | None) -> ChildSetting:
+    @contextmanager
+    def reachable(self, mirror: Mirror) -> Iterator[str]:
+        """Serve a mirror on this machine's own loopback."""
+        with socket.create_server((LOOPBACK, 0), backlog=128) as listener, mirror.serve(listener):
+            yield f"http://{LOOPBACK}:{listener.getsockname()[1]}{mirror.prefix}"
+
+    def setting(
+        self, root: Path, scratch: Path, endpoint: str | None, *, cache: Path | None = None
+    ) -> ChildSetting:
         """The strict environment for a workspace."""
-        made = strict(root, scratch, os.environ, endpoint=endpoint)
+        made = strict(root, scratch, os.environ, endpoint=endpoint, cache=cache)
         return ChildSetting(variables=made.variables, directories=made.directories)
 
     def cached(self, hub_dir: Path) -> tuple[CachedRepo, ...]:

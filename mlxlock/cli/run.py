@@ -1,14 +1,15 @@
 """`mlxk run`, `exec` and `env`."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from mlxlock.cli.completing import model_names
-from mlxlock.cli.finish import finish
-from mlxlock.cli.options import common_options
+from mlxlock.cli.finish import finish, finish_anywhere
+from mlxlock.cli.options import common, common_options
 from mlxlock.cli.verb import CHILDS, option, verb
 from mlxlock.commands.env import EnvOptions
 from mlxlock.commands.env import env as env_command
@@ -16,34 +17,68 @@ from mlxlock.commands.exec import ExecOptions
 from mlxlock.commands.exec import exec_ as exec_command
 from mlxlock.commands.run import RunOptions
 from mlxlock.commands.run import run as run_command
+from mlxlock.errors import UsageError
+from mlxlock.planning.run_job import RUNNABLE
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @verb(
     examples=(
-        'mlxk run chat "Write a haiku" --max-tokens 64',
-        "mlxk run asr --audio hello.wav",
+        "mlxk run chat",
+        "mlxk run ./models/whisper-large-v3-mlx --audio hello.wav",
         'mlxk run vision "What is this?" --image photo.png',
+        "git diff | mlxk run chat -",
     ),
     exits=CHILDS,
 )
-@click.argument("model", shell_complete=model_names)
+@click.argument("model", metavar="PATH|NAME", shell_complete=model_names)
 @click.argument("prompt", required=False)
 @option("--image", type=_FILE, help="A picture, for vision models.")
 @option("--audio", type=_FILE, help="A recording, for speech-to-text models.")
-@option("--language", help="The language spoken, for speech models.")
-@option("--system", help="A system prompt.")
-@option("--voice", help="A voice, for text-to-speech models.")
-@option("--output", type=click.Path(path_type=Path), help="Where to write the sound.")
-@option("--max-tokens", type=click.IntRange(1), help="The most tokens to generate.")
-@option("--temperature", type=click.FloatRange(0), help="0 is greedy.")
-@option("--seed", type=click.IntRange(0), help="For every random number generator.")
+@option("--language", metavar="L", help="The language spoken, for speech models.")
+@option("--system", metavar="TEXT", help="A system prompt.")
+@option("--voice", metavar="V", help="A voice, for text-to-speech models.")
+@option("--ref-audio", type=_FILE, help="A recording whose voice to speak with.")
+@option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where text-to-speech writes its WAV."
+)
+@option("--max-tokens", type=click.IntRange(1), metavar="N", help="The most tokens to generate.")
+@option("--temperature", type=click.FloatRange(0), metavar="T", help="0, the default, is greedy.")
+@option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="For random numbers (0).")
+@option("--kind", type=click.Choice(RUNNABLE), help="What it is for, where its files do not tell.")
+@option("--trust-remote-code", is_flag=True, help="Let code that its repo ships run.")
+@option(
+    "--workspace-cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Its .hf_cache, for a model of the Hugging Face cache.",
+)
+@option("--online", is_flag=True, help="Let a first run fetch what it needs, and say what that was.")
+@option("--no-network", is_flag=True, help="Let a sandbox see to it that it has no network.")
 @common_options
 def run(**given: Any) -> int:
-    """Run a locked model from the workspace, offline."""
-    options = RunOptions(inherited=dict(os.environ), **given)
-    return finish(lambda ports, project: run_command(project, ports, options), silent=True)
+    """Run a model, offline, in a process that sees no other cache than its workspace's.
+
+    PATH|NAME is a model's directory, its name in models.lock, in MLXK_WORKSPACE_HOME, in MLXK_MODEL_PATH, or
+    in the Hugging Face cache. Without a PROMPT on a terminal it is a chat; `-` or a pipe is a prompt too.
+    """
+    look = common().look
+    options = RunOptions(
+        **given,
+        read_stdin=_all_of_stdin,
+        interactive=sys.stdin is not None and sys.stdin.isatty(),
+        json=look.json,
+        verbose=bool(look.verbose),
+    )
+    return finish_anywhere(lambda ports, project: run_command(project, ports, options))
+
+
+def _all_of_stdin() -> str:
+    try:
+        return "" if sys.stdin is None else sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise UsageError("the prompt on stdin is not UTF-8") from error
 
 
 @verb(

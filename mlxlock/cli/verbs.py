@@ -22,7 +22,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "clone": ("mlxlock.cli.clone", "Make a workspace of one model, at a commit, verified."),
     },
     "Running them": {
-        "run": ("mlxlock.cli.run", "Run a locked model, offline."),
+        "run": ("mlxlock.cli.run", "Run a model by path or name, offline."),
         "exec": ("mlxlock.cli.run", "Run your own program on the workspace, pinned and offline."),
         "env": ("mlxlock.cli.run", "Print shell lines that use the workspace."),
     },

@@ -7,12 +7,20 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from mlxlock.errors import UsageError
 
 
-def run_child(argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> int:
-    """Run it to its end with our own standard streams.
+def run_child(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    cwd: Path | None = None,
+    stdout: IO[bytes] | None = None,
+    stderr: IO[bytes] | None = None,
+) -> int:
+    """Run it to its end with our own standard streams, but for those that are given.
 
     Returns:
         Its exit code; 128 + N for signal N, as shells say it.
@@ -21,7 +29,7 @@ def run_child(argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None =
         UsageError: There is no such program.
     """
     try:
-        child = subprocess.Popen(argv, env=dict(env), cwd=cwd)
+        child = subprocess.Popen(argv, env=dict(env), cwd=cwd, stdout=stdout, stderr=stderr)
     except FileNotFoundError as error:
         raise UsageError(f"no program `{argv[0]}`", hint="check its name and your PATH") from error
     except PermissionError as error:

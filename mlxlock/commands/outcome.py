@@ -1,6 +1,7 @@
 """What came out of a trial: an output, or the error that says why not.
 
-A step of `lock`. Owns how the runner's RESULT.json is believed: the model's code could have written it too.
+A step of `lock` and `run`. Owns how the runner's RESULT.json is believed: the model's code could have written
+it too.
 """
 
 import hashlib
@@ -28,11 +29,11 @@ def output_of(trial: Trial, bench: Bench, outcome: Outcome, laboratory: Laborato
         FirstRunError: It did not run to its end.
         RuntimeMissingError: The project's interpreter lacks the library.
     """
-    result = _result(bench.result_file)
+    result = read_result(bench.result_file)
     if outcome.timed_out:
         raise _failed(trial, outcome, f"took longer than {trial.run.timeout_s or DEFAULT_TIMEOUT_S} s")
     if outcome.exit_code != 0:
-        _raise_missing(result, laboratory)
+        raise_missing(result, laboratory)
         raise _failed(trial, outcome, _what(result) or f"ended with exit code {outcome.exit_code}")
     if trial.run.command is not None:
         return _printed(outcome) if trial.compared == "output" else None
@@ -48,7 +49,7 @@ def _printed(outcome: Outcome) -> Output:
     return Output(digest=f"sha256:{digest}", text=outcome.stdout[:TEXT_CHARS])
 
 
-def _result(path: Path) -> dict[str, Any]:
+def read_result(path: Path) -> dict[str, Any]:
     """What the runner wrote; the model's code could have written it too, so it is read with care."""
     try:
         if path.is_symlink() or path.stat().st_size > MAX_RESULT_BYTES:
@@ -81,7 +82,12 @@ def _what(result: Mapping[str, Any]) -> str | None:
     return shown(f"failed in {error.get('phase')}: {error.get('type')}: {error.get('message')}")
 
 
-def _raise_missing(result: Mapping[str, Any], laboratory: Laboratory) -> None:
+def raise_missing(result: Mapping[str, Any], laboratory: Laboratory) -> None:
+    """Raise when the runner says that its library is missing.
+
+    Raises:
+        RuntimeMissingError: It does.
+    """
     error = result.get("error")
     if isinstance(error, dict) and error.get("type") == "missing-library":
         python = laboratory.interpreter().python

@@ -1,38 +1,55 @@
-"""`mlxk run MODEL [PROMPT]`: a locked model, run from the workspace and offline, in a child process."""
+"""`mlxk run PATH|NAME [PROMPT]`: one model, in a child process that sees its own `.hf_cache`, offline.
 
-import json
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+Owns what is checked before anything starts, and what is said afterwards. Finding the model is `subject`'s,
+starting the child `launch`'s.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-from mlxlock.commands.child import run_child
-from mlxlock.commands.inspected import texts_and_kind
-from mlxlock.commands.project import Project, read_lockfile, read_manifest
-from mlxlock.commands.report import Report
-from mlxlock.commands.selection import seen_models
-from mlxlock.commands.sync import check_fresh
-from mlxlock.commands.trial import runnable_kind
-from mlxlock.errors import DriftError, UsageError
-from mlxlock.planning.layout import lay_out
-from mlxlock.planning.policy import check_remote_code
-from mlxlock.planning.verdict import judge
-from mlxlock.ports import Ports
-from mlxlock.spec.lockfile import LockedModel, Lockfile
-from mlxlock.spec.manifest import Manifest, remote_code_of
-from mlxlock.spec.readers import did_you_mean
+from mlxlock.commands.appeared import Contents, appeared, contents_of, data_of, told
+from mlxlock.commands.launch import Ended, Launch, launched
+from mlxlock.commands.outcome import raise_missing
+from mlxlock.commands.project import Project
+from mlxlock.commands.report import Json, Line, Report
+from mlxlock.commands.subject import Subject, Wish, find_subject
+from mlxlock.errors import UsageError
+from mlxlock.fs import disk_errors
+from mlxlock.planning.run_job import Json as JobJson
+from mlxlock.planning.run_job import asked_job, lacking, unsuited
+from mlxlock.ports import Note, Ports
 from mlxlock.spec.toml_text import shown
+
+INTERRUPTED: Final = 130
+CHATTY: Final = ("text", "vision")
+STDIN: Final = "-"
+STDERR_LINES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What `mlxk run` was asked for; what is None is the kind's default."""
+    """What `mlxk run` was asked for; what is None is the kind's default.
+
+    Attributes:
+        model: A path or a name.
+        prompt: `-` for stdin.
+        read_stdin: Reads all of it.
+        interactive: Whether stdin is a terminal.
+        online: Whether a first run may fetch what it needs.
+        no_network: Whether a sandbox takes the network away.
+        json: Whether the answer is to be JSON, so that the child may not print.
+        verbose: Whether what the libraries say on stderr is wanted.
+    """
 
     model: str
-    inherited: Mapping[str, str]
     prompt: str | None = None
     image: Path | None = None
     audio: Path | None = None
+    ref_audio: Path | None = None
     language: str | None = None
     system: str | None = None
     voice: str | None = None
@@ -40,107 +57,212 @@ class RunOptions:
     max_tokens: int | None = None
     temperature: float | None = None
     seed: int | None = None
+    kind: str | None = None
+    trust_remote_code: bool = False
+    workspace_cache: Path | None = None
+    online: bool = False
+    no_network: bool = False
+    read_stdin: Callable[[], str] = str
+    interactive: bool = False
+    json: bool = False
+    verbose: bool = False
 
 
-def run(project: Project, ports: Ports, options: RunOptions) -> Report:
-    """Run it in the user's terminal; the text goes to stdout as it comes.
+def run(project: Project | None, ports: Ports, options: RunOptions) -> Report:
+    """Run it; its text goes to stdout as it comes, and its exit code is ours.
 
     Raises:
-        UsageError: No such model.
-        DriftError: The workspace is not what the lock says: run `mlxk sync` first.
+        UsageError: No such model, or options that do not go together.
+        DriftError: The workspace of a locked model is not what the lock says.
         PolicyError: It would execute code that its repo ships.
+        RuntimeMissingError: The interpreter lacks the library.
     """
-    manifest = read_manifest(project)
-    lockfile = read_lockfile(project)
-    check_fresh(manifest, lockfile, ports, frozen=False)
-    model = _model(lockfile, options.model)
-    root = project.workspace_root(manifest)
-    _refuse_unsynced(model, root, ports)
-    texts, kind = texts_and_kind(manifest, model, ports.store())
-    allowed = _allowed(manifest, model)
-    check_remote_code(model, texts, kind=kind, allowed=allowed)
-    job = _job(options, _checked_kind(options, model, kind), root / model.directory)
-    with tempfile.TemporaryDirectory(prefix="mlxlock-run-") as name:
-        code = _start({**job, "trust_remote_code": allowed}, ports, root, Path(name))
-    return Report(
-        command="run",
-        data={"exit_code": code},
-        exit_code=code,
-        error_code="child-failed" if code else None,
-        message=f"`{model.name}` ended with exit code {code}" if code else None,
+    wish = Wish(
+        model=options.model,
+        kind=options.kind,
+        trust=options.trust_remote_code,
+        cache=None if options.workspace_cache is None else options.workspace_cache.absolute(),
+    )
+    subject = find_subject(wish, ports, project)
+    _check_network(options, subject)
+    options = _with_stdin(options, subject.kind)
+    chats = options.interactive and options.prompt is None and subject.kind in CHATTY
+    launch = replace(_launch(subject, options, chats=chats), job=_job(subject, options, chats=chats))
+    before = contents_of(subject.cache, ports.laboratory()) if options.online and subject.cache else None
+    with launched(launch, ports) as ended:
+        new = None if before is None or subject.cache is None else _new(before, subject.cache, ports)
+        if ended.exit_code:
+            return _failed(subject, options, ended, ports)
+        return _done(subject, options, ended, new, ports)
+
+
+# --- before -------------------------------------------------------------------------------------------------
+
+
+def _check_network(options: RunOptions, subject: Subject) -> None:
+    if options.online and options.no_network:
+        raise UsageError("`--online` and `--no-network` contradict each other")
+    if options.online and subject.cache is None:
+        raise UsageError(
+            f"`{subject.name}` is in the Hugging Face cache, where a first run shall leave nothing",
+            hint="say where to keep what it fetches: `--workspace-cache DIR`",
+        )
+
+
+def _with_stdin(options: RunOptions, kind: str) -> RunOptions:
+    """The options with a prompt that was piped in."""
+    piped = options.prompt is None and not options.interactive and kind != "stt"
+    if not piped and options.prompt != STDIN:
+        return options
+    return replace(options, prompt=options.read_stdin().strip() or None)
+
+
+def _launch(subject: Subject, options: RunOptions, *, chats: bool) -> Launch:
+    if chats and (options.json or options.no_network):
+        flag = "--json" if options.json else "--no-network"
+        raise UsageError(f"a chat needs the terminal, which `{flag}` takes away", hint="give a prompt")
+    return Launch(
+        subject=subject,
+        job={},
+        script="chat.py" if chats else "generate.py",
+        online=options.online,
+        enclosed=options.no_network,
+        aside=options.json,
+        verbose=options.verbose,
     )
 
 
-def _model(lockfile: Lockfile, name: str) -> LockedModel:
-    model = lockfile.model(name)
-    if model is not None:
-        return model
-    names = [model.name for model in lockfile.models]
-    listed = ", ".join(f"`{each}`" for each in names) or "none"
-    raise UsageError(f"no model `{shown(name)}`{did_you_mean(name, names)}", hint=f"locked are: {listed}")
-
-
-def _refuse_unsynced(model: LockedModel, root: Path, ports: Ports) -> None:
-    tree = lay_out(seen_models([model], ports.store()))
-    verdict = judge(tree, ports.workspace(root).scan(tree))
-    if not verdict.clean:
-        raise DriftError(
-            f"the workspace of `{model.name}` is not what the lock says",
-            details=tuple(f"{finding.problem}: `{finding.path}`" for finding in verdict.findings[:5]),
-            hint="run `mlxk sync`",
-        )
-
-
-def _allowed(manifest: Manifest, model: LockedModel) -> bool:
-    spec = manifest.model(model.name)
-    return spec is not None and remote_code_of(manifest, spec) == "allow"
-
-
-def _checked_kind(options: RunOptions, model: LockedModel, kind: str | None) -> str:
-    """The kind, when everything that it cannot do without was given.
+def _job(subject: Subject, options: RunOptions, *, chats: bool) -> Mapping[str, JobJson]:
+    """The job, when the options are what the kind takes, and all that it needs.
 
     Raises:
-        UsageError: Something is missing.
-        FirstRunError: The built-in runner does not know the kind.
+        UsageError: They are not.
     """
-    known = runnable_kind(model, kind)
-    if known == "stt" and options.audio is None:
+    asked = _asked(options)
+    for name in unsuited(subject.kind, asked):
+        raise UsageError(f"`--{name}` is not for `{subject.kind}` models, such as `{subject.name}`")
+    missing = None if chats else lacking(subject.kind, asked)
+    if missing is not None:
+        name, example = missing
+        what = "a prompt" if name == "prompt" else f"`--{name}`"
         raise UsageError(
-            f"`{model.name}` is a speech-to-text model: it needs a recording",
-            hint=f"`mlxk run {model.name} --audio FILE.wav`",
+            f"`{subject.name}` is a `{subject.kind}` model: it needs {what}",
+            hint=f"`mlxk run {shown(options.model)} {example}`",
         )
-    if known in {"text", "tts"} and options.prompt is None:
-        raise UsageError(f"`{model.name}` needs a prompt", hint=f'`mlxk run {model.name} "Hello"`')
-    return known
+    _check_output(options.output)
+    job = asked_job(subject.kind, {name: value for name, value in asked.items() if name != "output"})
+    return {**job, "stream": not options.json, "exercise": False, "text_limit": 1 << 18}
 
 
-def _job(options: RunOptions, kind: str, model: Path) -> Mapping[str, object]:
-    given: dict[str, object] = {
+def _asked(options: RunOptions) -> dict[str, JobJson]:
+    return {
         "prompt": options.prompt,
         "image": _absolute(options.image),
         "audio": _absolute(options.audio),
+        "ref-audio": _absolute(options.ref_audio),
         "language": options.language,
         "system": options.system,
         "voice": options.voice,
-        "wav": _absolute(options.output),
-        "max_tokens": options.max_tokens,
+        "output": _absolute(options.output),
+        "max-tokens": options.max_tokens,
         "temperature": options.temperature,
         "seed": options.seed,
     }
-    job: dict[str, object] = {"kind": kind, "model": str(model), "max_tokens": 512, "stream": True}
-    return {**job, **{key: value for key, value in given.items() if value is not None}}
 
 
 def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
 
-def _start(job: Mapping[str, object], ports: Ports, root: Path, scratch: Path) -> int:
-    laboratory = ports.laboratory()
-    setting = laboratory.setting(root, scratch, None)
-    for directory in setting.directories:
-        directory.mkdir(parents=True, exist_ok=True)
-    job_file = scratch / "job.json"
-    job_file.write_text(json.dumps(job), encoding="utf-8")
-    python = str(laboratory.interpreter().python)
-    return run_child((python, str(laboratory.runners / "generate.py"), str(job_file)), setting.variables)
+def _check_output(output: Path | None) -> None:
+    """Refuse a place for the sound before the model is loaded, not after it has spoken."""
+    if output is None:
+        return
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise UsageError(
+            f"`{shown(str(output))}` cannot be written", hint="name a file in a directory that exists"
+        )
+
+
+# --- afterwards ---------------------------------------------------------------------------------------------
+
+
+def _new(before: Contents, cache: Path, ports: Ports) -> Contents:
+    """Say what appeared, also when the run failed: it is there."""
+    new = appeared(before, contents_of(cache, ports.laboratory()))
+    for line in told(new, cache):
+        ports.on_event(Note(text=line))
+    return new
+
+
+def _done(subject: Subject, options: RunOptions, ended: Ended, new: Contents | None, ports: Ports) -> Report:
+    if options.output is not None and ended.sound is not None:
+        _keep(ended.sound, options.output)
+    said = ended.result.get("output")
+    output: Mapping[str, object] = said if isinstance(said, dict) else {}
+    text = output.get("text")
+    data: dict[str, Json] = {
+        "model": subject.name,
+        "kind": subject.kind,
+        "exit_code": 0,
+        "text": text if isinstance(text, str) else None,
+        "output": _absolute(options.output),
+        "missed": list(ended.missed),
+        "appeared": None if new is None else data_of(new),
+    }
+    for repo in ended.missed:
+        missing = f"`{subject.name}` asked for `{repo}`, which is not here, and went on without it"
+        ports.on_event(Note(text=f"{missing}: `--online` lets it fetch that once", level="warning"))
+    lines = (Line(f"wrote `{options.output}`", "good"),) if options.output is not None else ()
+    return Report(command="run", data=data, lines=lines)
+
+
+def _keep(sound: Path, output: Path) -> None:
+    """Give the sound its place, whole or not at all."""
+    scratch = output.with_name(f".{output.name}.{os.getpid()}.part")
+    with disk_errors(output):
+        try:
+            shutil.copyfile(sound, scratch)
+            scratch.replace(output)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+def _failed(subject: Subject, options: RunOptions, ended: Ended, ports: Ports) -> Report:
+    """What went wrong in one sentence; a user's Ctrl-C and a reader that has enough are nothing wrong."""
+    raise_missing(ended.result, ports.laboratory())
+    error = ended.result.get("error")
+    told_error: Mapping[str, object] = error if isinstance(error, dict) else {}
+    reader_left = told_error.get("type") == "BrokenPipeError"
+    code = 0 if reader_left else ended.exit_code
+    silent = reader_left or code == INTERRUPTED
+    return Report(
+        command="run",
+        data={"model": subject.name, "kind": subject.kind, "exit_code": code},
+        exit_code=code,
+        error_code=None if silent else "child-failed",
+        message=None if silent else _reason(subject, ended, told_error),
+        hint=_hint(subject, options, ended),
+    )
+
+
+def _reason(subject: Subject, ended: Ended, error: Mapping[str, object]) -> str:
+    if error:
+        said = " ".join(str(error.get("message")).split())
+        return f"`{subject.name}` failed in {error.get('phase')}: {error.get('type')}: {said}"
+    last = [line.strip() for line in ended.stderr.splitlines() if line.strip()][-STDERR_LINES:]
+    return f"`{subject.name}` ended with exit code {ended.exit_code}" + (
+        f": {' / '.join(last)}" if last else ""
+    )
+
+
+def _hint(subject: Subject, options: RunOptions, ended: Ended) -> str:
+    if ended.failures:
+        first = ended.failures[0]
+        return "; ".join(filter(None, (first.reason, first.hint)))
+    if ended.missed:
+        asked = ", ".join(f"`{repo}`" for repo in ended.missed)
+        return f"it asks for {asked}, which is not here: `--online` lets it fetch that once"
+    if subject.kind == "vision" and options.image is None:
+        return "perhaps it needs a picture: `--image FILE`; `-v` shows all that the library said"
+    return "`-v` shows all that the library said"

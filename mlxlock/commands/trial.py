@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from mlxlock.commands.linked_model import link_files
+from mlxlock.commands.witnessed import witnessed
 from mlxlock.errors import FirstRunError
 from mlxlock.planning.layout import CACHE_DIR, lay_out
 from mlxlock.planning.plan import make_plan
@@ -149,16 +150,8 @@ def run_trial(
 
 def _watched(variables: Mapping[str, str], laboratory: Laboratory, bench: Bench) -> dict[str, str]:
     """The environment in which every Python tells what it asks for, and a command finds the model."""
-    place = bench.scratch / "witness"
-    place.mkdir(exist_ok=True)
-    shutil.copyfile(laboratory.runners / "witness.py", place / "sitecustomize.py")
-    path = os.pathsep.join(filter(None, [str(place), variables.get("PYTHONPATH")]))
-    return {
-        **variables,
-        "PYTHONPATH": path,
-        "MLXK_MODEL": str(bench.clone),
-        "MLXK_WITNESS": str(bench.testimony_file),
-    }
+    watched = witnessed(variables, laboratory, bench.scratch, bench.testimony_file)
+    return {**watched, "MLXK_MODEL": str(bench.clone)}
 
 
 def _of_project(trial: Trial) -> tuple[Path, ...]:

@@ -1,6 +1,7 @@
 """What the standalone runner is told: the JSON job of one run. Pure.
 
-Owns the sensible default of each kind, and which manifest key becomes which job key.
+Owns the sensible default of each kind, which manifest key becomes which job key, and which option of
+`mlxk run` is for which kind.
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from typing import Final
 
 from mlxlock.spec.first_run import FirstRun
 
-Json = None | bool | int | str | Mapping[str, "Json"]
+Json = None | bool | int | float | str | Mapping[str, "Json"]
 
 RUNNABLE: Final = ("text", "vision", "stt", "tts")
 """The kinds that the built-in runner can exercise."""
@@ -60,3 +61,46 @@ def first_run_job(run: FirstRun, kind: str, *, project: str, runners: str) -> di
         if key in run.options
     }
     return {**job, "options": extra}
+
+
+MAX_TOKENS: Final = 512
+"""Of `mlxk run` for text and vision; a transcript and a speech are as long as they are."""
+
+_ANY: Final = frozenset({"prompt", "max-tokens", "temperature", "seed"})
+_ASKED: Final[Mapping[str, frozenset[str]]] = {
+    "text": _ANY | {"system"},
+    "vision": _ANY | {"system", "image"},
+    "stt": _ANY | {"audio", "language"},
+    "tts": _ANY | {"system", "language", "voice", "ref-audio", "output"},
+}
+"""What `mlxk run` takes for each kind; speech-to-text takes a prompt and has no use for it."""
+
+_NEEDED: Final[Mapping[str, tuple[str, str]]] = {
+    "text": ("prompt", '"Hello"'),
+    "vision": ("prompt", '"What is this?" --image FILE'),
+    "stt": ("audio", "--audio FILE.wav"),
+    "tts": ("prompt", '"Hello" --output FILE.wav'),
+}
+
+
+def unsuited(kind: str, asked: Mapping[str, Json]) -> tuple[str, ...]:
+    """Which of the options that were given are not for this kind, by their names on the command line."""
+    given = {name for name, value in asked.items() if value is not None}
+    return tuple(sorted(given - _ASKED[kind]))
+
+
+def lacking(kind: str, asked: Mapping[str, Json]) -> tuple[str, str] | None:
+    """What the kind cannot do without and nobody gave, with an example; None when nothing is missing."""
+    name, example = _NEEDED[kind]
+    if asked.get(name) is None:
+        return name, example
+    if kind == "tts" and asked.get("output") is None:
+        return "output", example
+    return None
+
+
+def asked_job(kind: str, asked: Mapping[str, Json]) -> dict[str, Json]:
+    """The job of `mlxk run`: what was asked for, and the kind's own default where nothing was."""
+    given = {name.replace("-", "_"): value for name, value in asked.items() if value is not None}
+    most = MAX_TOKENS if kind in {"text", "vision"} else None
+    return {"kind": kind, "max_tokens": most, **given}

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypedDict, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _HERE = Path(__file__).resolve().parent
 _KINDS = ("text", "vision", "stt", "tts")
@@ -47,10 +47,12 @@ class Job(NamedTuple):
         prompt: What is said to the model, or what it shall say; stt has no use for it.
         image: A picture's path, for vision.
         audio: A recording's path, for stt.
-        max_tokens: The most tokens to generate; where the library takes none, it is not limited.
+        max_tokens: The most tokens to generate; null is the library's own default, and where the library
+            takes none, it is not limited.
         seed: For every random number generator, 0 to 2**32 - 1.
         temperature: 0 is greedy; null is the library's own default.
         system: A system prompt.
+        history: What was said before, for text and vision: `role` (user, assistant) and `content` of each.
         language: A language in the library's own spelling.
         voice: A voice's name, for tts.
         ref_audio: A recording whose voice to clone, for tts.
@@ -60,6 +62,7 @@ class Job(NamedTuple):
         wav: Where tts writes its sound.
         phase_file: Where the phase is written at its start: import, load or generate.
         stream: Print the text as it comes; nothing else is ever written to stdout.
+        text_limit: How many characters of the text stand in RESULT.json.
         exercise: Make the model work even where it would rather not: no end before eight tokens, and no
             silence for Whisper. The default is the opposite of `stream`.
     """
@@ -69,10 +72,11 @@ class Job(NamedTuple):
     prompt: str = ""
     image: str | None = None
     audio: str | None = None
-    max_tokens: int = 16
+    max_tokens: int | None = 16
     seed: int = 0
     temperature: float | None = 0.0
     system: str | None = None
+    history: Sequence[Mapping[str, str]] = ()
     language: str | None = None
     voice: str | None = None
     ref_audio: str | None = None
@@ -82,6 +86,7 @@ class Job(NamedTuple):
     wav: str | None = None
     phase_file: str | None = None
     stream: bool = False
+    text_limit: int = _TEXT_LIMIT
     exercise: bool = True
 
     def refuse(self, option: str) -> NoReturn:
@@ -94,7 +99,8 @@ class Job(NamedTuple):
 
     def keep_going(self, ends: Iterable[int]) -> list[Callable[[Any, Any], Any]]:
         """Return logits processors: in an exercise, no end within the first eight tokens."""
-        left = min(_LEAST_TOKENS, self.max_tokens) if self.exercise else 0
+        most = _LEAST_TOKENS if self.max_tokens is None else self.max_tokens
+        left = min(_LEAST_TOKENS, most) if self.exercise else 0
         numbers = tuple(ends)
 
         def forbid(_tokens: Any, logits: Any) -> Any:
@@ -185,7 +191,7 @@ def read_job(path: str) -> Job:
 
 def _check(job: Job) -> None:
     """Refuse values that a library would only stumble over later."""
-    if job.max_tokens < 1 or not 0 <= job.seed < 2**32:
+    if (job.max_tokens is not None and job.max_tokens < 1) or not 0 <= job.seed < 2**32:
         raise RunError("bad-job", "`max_tokens` must be at least 1, and `seed` between 0 and 2**32 - 1")
     for option in ("trust_remote_code", "stream", "exercise"):
         if not isinstance(getattr(job, option), bool):
@@ -198,29 +204,50 @@ def _check(job: Job) -> None:
 
 def run(job: Job, phases: Phases) -> dict[str, object]:
     """Import, load, generate, and describe what came out; what the libraries print goes to stderr."""
-    stdout = sys.stdout
-
-    written = ""
-
-    def emit(text: str) -> None:
-        nonlocal written
-        if job.stream and text:
-            stdout.write(text)
-            stdout.flush()
-            written = text
-
+    show = Show(job)
     with contextlib.redirect_stdout(sys.stderr):
-        with phases.enter("import"):
-            kind = _import_kind(job.kind)
-        with phases.enter("load"):
-            _seed(job.seed)
-            loaded = kind.load(job)
+        kind, loaded = load(job, phases)
         with phases.enter("generate"):
             _seed(job.seed)
-            made = kind.generate(job, loaded, emit)
-    if written and not written.endswith("\n"):
-        emit("\n")
-    return _describe(made)
+            made = kind.generate(job, loaded, show)
+    show.end_line()
+    return _describe(job, made)
+
+
+def load(job: Job, phases: Phases) -> tuple[Kind, Any]:
+    """Import the job's kind and load its model."""
+    with phases.enter("import"):
+        kind = _import_kind(job.kind)
+    with phases.enter("load"):
+        _seed(job.seed)
+        loaded = kind.load(job)
+    return kind, loaded
+
+
+class Show:
+    """Writes a job's text as it comes, to where stdout was; a terminal gets nothing that it could obey."""
+
+    def __init__(self, job: Job) -> None:
+        self._stream = job.stream
+        self._stdout = sys.stdout
+        self._tame = job.stream and self._stdout.isatty()
+        self._last = ""
+
+    def __call__(self, text: str) -> None:
+        """Write a piece of text."""
+        if self._stream and text:
+            self._stdout.write("".join(map(_tamed, text)) if self._tame else text)
+            self._stdout.flush()
+            self._last = text
+
+    def end_line(self) -> None:
+        """End a line that was begun."""
+        if self._last and not self._last.endswith("\n"):
+            self("\n")
+
+
+def _tamed(char: str) -> str:
+    return char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}"
 
 
 def _import_kind(kind: str) -> Kind:
@@ -251,7 +278,7 @@ def _seed(seed: int) -> None:
     mx.random.seed(seed)
 
 
-def _describe(made: Generated) -> dict[str, object]:
+def _describe(job: Job, made: Generated) -> dict[str, object]:
     """Reduce what was generated to what two runs can be compared by.
 
     Raises:
@@ -263,7 +290,7 @@ def _describe(made: Generated) -> dict[str, object]:
         "digest": _digest(made["digested"]),
         "tokens": made["tokens"],
         "samples": made["samples"],
-        "text": made["text"][:_TEXT_LIMIT],
+        "text": made["text"][: job.text_limit],
         "input_digest": None if made["input_ids"] is None else _digest(made["input_ids"]),
     }
 
@@ -284,8 +311,12 @@ def _failure(error: Exception, phase: str) -> dict[str, object]:
     return {"ok": False, "error": {"type": name, "message": str(error), "phase": phase}}
 
 
-def main(path: str) -> None:
-    """Run the job in `path`; a failure is written to RESULT.json and ends in a traceback.
+def main(path: str, work: Callable[[Job, Phases], dict[str, object]] = run) -> None:
+    """Do the job in `path`; a failure is written to RESULT.json and ends in a traceback.
+
+    Args:
+        path: Of JOB.json.
+        work: What is done with it; returns the `output` of RESULT.json.
 
     Raises:
         SystemExit: 2 for a bad job, 3 for a missing library.
@@ -297,7 +328,7 @@ def main(path: str) -> None:
         raise SystemExit(2) from error
     phases = Phases(job.phase_file)
     try:
-        output = run(job, phases)
+        output = work(job, phases)
     except Exception as error:
         _write_result(job, _failure(error, phases.current))
         if isinstance(error, RunError) and error.name == "missing-library":

@@ -51,9 +51,9 @@ def _encode(job: Job, tokenizer: Any) -> list[int]:
     if tokenizer.chat_template is None:
         if job.system is not None:
             job.refuse("system")
-        return list(tokenizer.encode(job.prompt))
+        return list(tokenizer.encode("\n".join([*(said["content"] for said in job.history), job.prompt])))
     system = [] if job.system is None else [{"role": "system", "content": job.system}]
-    messages = [*system, {"role": "user", "content": job.prompt}]
+    messages = [*system, *job.history, {"role": "user", "content": job.prompt}]
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     return list(tokenizer.encode(text, add_special_tokens=False))
 

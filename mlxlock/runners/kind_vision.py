@@ -45,7 +45,7 @@ def generate(job: Job, loaded: tuple[Any, Any], emit: Callable[[str], None]) -> 
 
 
 def _prompt(job: Job, model: Any, processor: Any) -> str:
-    messages: list[dict[str, str]] = [{"role": "user", "content": job.prompt}]
+    messages = [*job.history, {"role": "user", "content": job.prompt}]
     if job.system is not None:
         messages.insert(0, {"role": "system", "content": job.system})
     count = 0 if job.image is None else 1

@@ -128,7 +128,12 @@ class Overlay:
 
 
 def strict(
-    root: Path, scratch: Path, inherited: Mapping[str, str], *, endpoint: str | None = None
+    root: Path,
+    scratch: Path,
+    inherited: Mapping[str, str],
+    *,
+    endpoint: str | None = None,
+    cache: Path | None = None,
 ) -> ChildEnvironment:
     """The environment of a first run, a proof or `mlxk run`: built up from nothing.
 
@@ -139,8 +144,9 @@ def strict(
         scratch: A directory for what need not last.
         inherited: The parent's environment, of which only a short list of harmless names passes.
         endpoint: The loopback mirror's address with its secret path; without one the child is offline.
+        cache: What stands for the workspace's `.hf_cache`, when that is another directory.
     """
-    lasting = _below(root, {**_DOWNLOADS, **_STRICT_DOWNLOADS})
+    lasting = _cached(root.absolute() / CACHE_DIR if cache is None else cache.absolute())
     derived = _below(scratch, _STRICT_DERIVED)
     passed = {name: inherited[name] for name in _INHERITED if inherited.get(name)}
     variables = {
@@ -220,6 +226,11 @@ def _login(inherited: Mapping[str, str]) -> dict[str, str]:
 
 def _below(root: Path, places: Mapping[str, str]) -> dict[str, Path]:
     return {name: root.absolute() / place for name, place in places.items()}
+
+
+def _cached(cache: Path) -> dict[str, Path]:
+    places = {**_DOWNLOADS, **_STRICT_DOWNLOADS}
+    return {name: cache / place.removeprefix(CACHE_DIR).lstrip("/") for name, place in places.items()}
 
 
 def _texts(places: Mapping[str, Path]) -> dict[str, str]:

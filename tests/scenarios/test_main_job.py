@@ -86,6 +86,7 @@ def test_the_lock_names_what_was_fetched_behind_our_back(site: Site) -> None:
     (found,) = site.lock["asr"]["artifact"]
     assert found["repo"] == "Qwen/Qwen2.5-7B"
     assert (found["revision"], found["when"]) == ("main", "load")
+    assert found["asked-by"] == "mlx_audio.stt.models.vibevoice_asr.vibevoice_asr:Model.post_load_hook"
     assert [file["path"] for file in found["files"]] == [
         "config.json",
         "merges.txt",
@@ -137,6 +138,8 @@ def test_why_tells_who_asked(site: Site) -> None:
     told = site.mlxk("why", "Qwen/Qwen2.5-7B")
     assert "first run of `asr`" in told
     assert "at load" in told
+    assert "by mlx_audio.stt.models.vibevoice_asr.vibevoice_asr:Model.post_load_hook" in told
+    assert f"asked main, locked {site.lock['asr']['artifact'][0]['commit']}" in told
 
 
 def test_a_withheld_artifact_makes_the_model_fail(site: Site) -> None:

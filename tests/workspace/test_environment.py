@@ -87,6 +87,12 @@ def test_every_place_is_absolute_and_inside_the_workspace_or_scratch() -> None:
     assert all(directory.is_absolute() for directory in made.directories)
 
 
+def test_another_directory_can_stand_for_the_cache() -> None:
+    made = strict(ROOT, SCRATCH, USER, cache=Path("/mine")).variables
+    assert (made["HF_HOME"], made["HF_HUB_CACHE"], made["HOME"]) == ("/mine", "/mine/hub", "/mine/home")
+    assert not [name for name in _PLACES if Path(made[name]).is_relative_to(ROOT)]
+
+
 def test_strict_is_offline_unless_a_mirror_is_named() -> None:
     offline = strict(ROOT, SCRATCH, USER).variables
     assert offline["HF_HUB_OFFLINE"] == offline["TRANSFORMERS_OFFLINE"] == "1"

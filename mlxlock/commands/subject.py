@@ -1,0 +1,172 @@
+"""What `mlxk run` is about: one model on this machine, where its `.hf_cache` is, and what it may do.
+
+A step of `run`. Owns that every spelling of one model leads to one cache beside it, and that nothing runs a
+repo's code unless that was allowed.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from mlxlock.commands.inspected import texts_and_kind, texts_and_kind_at
+from mlxlock.commands.locate import locate
+from mlxlock.commands.pinning import Key, pins_of
+from mlxlock.commands.project import Project, read_lockfile, read_lockfile_if_any, read_manifest
+from mlxlock.commands.selection import seen_models
+from mlxlock.commands.sync import check_fresh
+from mlxlock.errors import DriftError, PolicyError, UsageError
+from mlxlock.planning.layout import CACHE_DIR, lay_out
+from mlxlock.planning.run_job import RUNNABLE
+from mlxlock.planning.verdict import judge
+from mlxlock.ports import LocalModel, Ports
+from mlxlock.spec.inspection import remote_code
+from mlxlock.spec.lockfile import LockedModel
+from mlxlock.spec.manifest import Manifest, remote_code_of
+from mlxlock.spec.names import RepoId, Revision
+from mlxlock.spec.toml_text import shown
+
+_HUB_ABOVE_SNAPSHOT: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One model that can be run.
+
+    Attributes:
+        name: As it is shown.
+        directory: Its files, with every symlink followed: mlx-audio goes by the directory's own name.
+        kind: One of `RUNNABLE`.
+        trusts: Whether code of its repo may run.
+        cache: What stands for `.hf_cache`; None for a model of the Hugging Face cache without a place of its
+            own, of which nothing is kept.
+        hub: The Hugging Face cache that holds it, to be read beside.
+        pins: What revisions mean already.
+        artifacts: What the manifest says that they mean.
+    """
+
+    name: str
+    directory: Path
+    kind: str
+    trusts: bool
+    cache: Path | None
+    hub: Path | None = None
+    pins: Mapping[Key, Revision] = field(default_factory=dict)
+    artifacts: Mapping[RepoId, Revision] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What `run` was told about the model.
+
+    Attributes:
+        model: A path or a name.
+        kind: What it is for, where nothing else tells.
+        trust: Whether code of its repo may run.
+        cache: Its `.hf_cache`, where that is not beside it.
+    """
+
+    model: str
+    kind: str | None = None
+    trust: bool = False
+    cache: Path | None = None
+
+
+def find_subject(wish: Wish, ports: Ports, project: Project | None) -> Subject:
+    """Find the model and look into it.
+
+    Raises:
+        UsageError: No such model, or nobody knows how to run it.
+        LockStaleError: The manifest asks for something else than the lock.
+        DriftError: The workspace is not what the lock says.
+        PolicyError: It would execute code that its repo ships.
+    """
+    found = locate(wish.model, ports, project)
+    if found.where == "lock" and project is not None:
+        return _of_lock(found, wish, ports, project)
+    directory = found.directory.resolve()
+    real = ports.library().model(directory) or found
+    texts, told = texts_and_kind_at(directory, real.repo)
+    kind = _runnable(found.name, wish.kind or _declared_kind(directory, project) or told)
+    _refuse_code(found.name, texts, kind, allowed=wish.trust, cure="`--trust-remote-code` allows it")
+    of_cache = real.where == "cache"
+    beside = None if of_cache else directory.parent / CACHE_DIR
+    return Subject(
+        name=found.name,
+        directory=directory,
+        kind=kind,
+        trusts=wish.trust,
+        cache=wish.cache or beside,
+        hub=directory.parents[_HUB_ABOVE_SNAPSHOT] if of_cache and wish.cache is None else None,
+    )
+
+
+def _of_lock(found: LocalModel, wish: Wish, ports: Ports, project: Project) -> Subject:
+    manifest, lockfile = read_manifest(project), read_lockfile(project)
+    check_fresh(manifest, lockfile, ports, frozen=False)
+    model = next(model for model in lockfile.models if model.name == found.name)
+    root = project.workspace_root(manifest)
+    _refuse_unsynced(model, root, ports)
+    texts, told = texts_and_kind(manifest, model, ports.store())
+    kind = _runnable(model.name, wish.kind or told)
+    trusts = wish.trust or _allowed(manifest, model)
+    allow = f'`remote-code = "allow"` in `[models.{model.name}]`, or `--trust-remote-code`, allows it'
+    _refuse_code(model.name, texts, kind, allowed=trusts, cure=allow)
+    return Subject(
+        name=model.name,
+        directory=found.directory.resolve(),
+        kind=kind,
+        trusts=trusts,
+        cache=wish.cache or root.resolve() / CACHE_DIR,
+        pins=dict(pins_of(lockfile.models)),
+        artifacts=manifest.artifacts,
+    )
+
+
+def _refuse_unsynced(model: LockedModel, root: Path, ports: Ports) -> None:
+    tree = lay_out(seen_models([model], ports.store()))
+    verdict = judge(tree, ports.workspace(root).scan(tree))
+    if not verdict.clean:
+        raise DriftError(
+            f"the workspace of `{model.name}` is not what the lock says",
+            details=tuple(f"{finding.problem}: `{finding.path}`" for finding in verdict.findings[:5]),
+            hint="run `mlxk sync`",
+        )
+
+
+def _allowed(manifest: Manifest, model: LockedModel) -> bool:
+    spec = manifest.model(model.name)
+    return spec is not None and remote_code_of(manifest, spec) == "allow"
+
+
+def _declared_kind(directory: Path, project: Project | None) -> str | None:
+    """The kind that the manifest gives the model in this directory, however that was named."""
+    return None if project is None else next(_declared_kinds(directory, project), None)
+
+
+def _declared_kinds(directory: Path, project: Project) -> Iterator[str]:
+    manifest, lockfile = read_manifest(project), read_lockfile_if_any(project)
+    root = project.workspace_root(manifest)
+    for model in lockfile.models if lockfile else ():
+        spec = manifest.model(model.name)
+        if spec is not None and spec.kind and (root / model.directory).resolve() == directory:
+            yield spec.kind
+
+
+def _runnable(name: str, kind: str | None) -> str:
+    if kind in RUNNABLE:
+        return kind
+    what = f"models of kind `{kind}` cannot be run" if kind else "nothing tells what it is for"
+    raise UsageError(
+        f"`{shown(name)}`: {what}", hint=f"if you know better, say `--kind` ({', '.join(RUNNABLE)})"
+    )
+
+
+def _refuse_code(name: str, texts: Mapping[str, str], kind: str, *, allowed: bool, cure: str) -> None:
+    found = () if allowed else remote_code(texts, kind)
+    if found:
+        raise PolicyError(
+            f"`{shown(name)}` would execute code that its repo ships",
+            details=tuple(str(code) for code in found),
+            hint=f"read that code; then {cure}",
+        )
