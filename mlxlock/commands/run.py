@@ -92,7 +92,7 @@ def run(project: Project | None, ports: Ports, options: RunOptions) -> Report:
     with launched(launch, ports) as ended:
         new = None if before is None or subject.cache is None else _new(before, subject.cache, ports)
         if ended.exit_code:
-            return _failed(subject, options, ended, ports)
+            return _failed(subject, options, ended, new, ports)
         return _done(subject, options, ended, new, ports)
 
 
@@ -198,23 +198,26 @@ def _new(before: Contents, cache: Path, ports: Ports) -> Contents:
 def _done(subject: Subject, options: RunOptions, ended: Ended, new: Contents | None, ports: Ports) -> Report:
     if options.output is not None and ended.sound is not None:
         _keep(ended.sound, options.output)
-    said = ended.result.get("output")
-    output: Mapping[str, object] = said if isinstance(said, dict) else {}
-    text = output.get("text")
-    data: dict[str, Json] = {
-        "model": subject.name,
-        "kind": subject.kind,
-        "exit_code": 0,
-        "text": text if isinstance(text, str) else None,
-        "output": _absolute(options.output),
-        "missed": list(ended.missed),
-        "appeared": None if new is None else data_of(new),
-    }
     for repo in ended.missed:
         missing = f"`{subject.name}` asked for `{repo}`, which is not here, and went on without it"
         ports.on_event(Note(text=f"{missing}: `--online` lets it fetch that once", level="warning"))
     lines = (Line(f"wrote `{options.output}`", "good"),) if options.output is not None else ()
-    return Report(command="run", data=data, lines=lines)
+    return Report(command="run", data=_data(subject, options, ended, new), lines=lines)
+
+
+def _data(subject: Subject, options: RunOptions, ended: Ended, new: Contents | None) -> dict[str, Json]:
+    said = ended.result.get("output")
+    output: Mapping[str, object] = said if isinstance(said, dict) else {}
+    text = output.get("text")
+    return {
+        "model": subject.name,
+        "kind": subject.kind,
+        "exit_code": ended.exit_code,
+        "text": text if isinstance(text, str) and subject.kind != "tts" else None,
+        "output": _absolute(options.output) if ended.sound is not None else None,
+        "missed": list(ended.missed),
+        "appeared": None if new is None else data_of(new),
+    }
 
 
 def _keep(sound: Path, output: Path) -> None:
@@ -228,7 +231,9 @@ def _keep(sound: Path, output: Path) -> None:
             scratch.unlink(missing_ok=True)
 
 
-def _failed(subject: Subject, options: RunOptions, ended: Ended, ports: Ports) -> Report:
+def _failed(
+    subject: Subject, options: RunOptions, ended: Ended, new: Contents | None, ports: Ports
+) -> Report:
     """What went wrong in one sentence; a user's Ctrl-C and a reader that has enough are nothing wrong."""
     raise_missing(ended.result, ports.laboratory())
     error = ended.result.get("error")
@@ -238,7 +243,7 @@ def _failed(subject: Subject, options: RunOptions, ended: Ended, ports: Ports) -
     silent = reader_left or code == INTERRUPTED
     return Report(
         command="run",
-        data={"model": subject.name, "kind": subject.kind, "exit_code": code},
+        data={**_data(subject, options, ended, new), "exit_code": code},
         exit_code=code,
         error_code=None if silent else "child-failed",
         message=None if silent else _reason(subject, ended, told_error),

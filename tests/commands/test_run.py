@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.commands.recording_python import RecordingPython
-from tests.commands.site import Site
+from tests.commands.site import ROOT, Site
 
 CONFIGS = {
     "chat": {"model_type": "qwen2"},
@@ -294,6 +295,18 @@ def test_a_reader_that_has_enough_is_no_error(place: Place) -> None:
     place.python.answer(1, error={"type": "BrokenPipeError", "message": "", "phase": "generate"})
     done = place.run("run", "models/chat", "hi")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_json_is_as_described(place: Place) -> None:
+    schema = json.loads((ROOT / "schemas/output.schema.json").read_text())
+    for argv, code in (
+        (("models/chat", "hi"), 0),
+        (("models/dia", "hi", "--output", "x.wav"), 0),
+        (("gone",), 2),
+    ):
+        done = place.run("run", *argv, "--json")
+        assert done.returncode == code
+        Draft202012Validator(schema).validate(json.loads(done.stdout))
 
 
 def test_json_holds_the_answer_and_nothing_is_printed_beside_it(place: Place) -> None:
