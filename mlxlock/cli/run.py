@@ -28,7 +28,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
         "mlxk run chat",
         "mlxk run ./models/whisper-large-v3-mlx --audio hello.wav",
         'mlxk run vision "What is this?" --image photo.png',
-        "git diff | mlxk run chat -",
+        'mlxk run dia "Hello" --output hello.wav',
     ),
     exits=CHILDS,
 )
