@@ -411,6 +411,52 @@ class Installed:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedFile:
+    """A file as a Hugging Face cache keeps it: its bytes, under the name that the Hub gives them."""
+
+    etag: str
+    blob: Blob
+
+
+class HubCache(Protocol):
+    """The user's Hugging Face cache, for `pull` and `rm`."""
+
+    @property
+    def root(self) -> Path:
+        """The directory that holds the `models--…` folders."""
+        ...
+
+    def put(
+        self,
+        repo: RepoId,
+        commit: CommitHash,
+        files: Mapping[RepoPath, CachedFile],
+        ref: str | None,
+        on_event: OnEvent = ignore,
+    ) -> bool:
+        """Put a snapshot there: blobs, then links, then the ref. What is there is hashed before it is kept.
+
+        Returns:
+            Whether anything was written.
+
+        Raises:
+            DiskError: The disk refuses, has too little space, or has no symlinks.
+            MismatchError: A blob of the store is no longer what it was.
+            BusyError: Another mlxk works on this repo, and does not end.
+        """
+        ...
+
+    def remove(self, repo: RepoId, commit: CommitHash | None) -> None:
+        """Take one snapshot out, with the refs and blobs that nothing else there needs; or the whole repo.
+
+        Raises:
+            DiskError: The disk refuses.
+            BusyError: Another mlxk works on this repo, and does not end.
+        """
+        ...
+
+
 class Building(Protocol):
     """A model's directory on its way: complete, or never there."""
 
@@ -685,6 +731,7 @@ class Ports:
         library: The models on this machine.
         workspaces: Makes directories for single models.
         installed: What the interpreter that would run models has.
+        hub_cache: The user's Hugging Face cache.
         overlay: What `exec` and `env` change in the user's environment, for a workspace.
         web: URLs beside the Hub, or their refusal under `--offline`.
         archives: Takes files out of what was fetched.
@@ -698,6 +745,7 @@ class Ports:
     library: Callable[[], Library]
     workspaces: Callable[[], Workspaces]
     installed: Callable[[], Installed]
+    hub_cache: Callable[[], HubCache]
     overlay: Callable[[Path, Mapping[str, str]], Overlay]
     web: Callable[[], Web]
     archives: Callable[[], Archives]

@@ -1,4 +1,4 @@
-"""`mlxk clone`."""
+"""`mlxk clone` and `mlxk pull`."""
 
 import os
 from pathlib import Path
@@ -38,3 +38,23 @@ def clone(**given: Any) -> int:
     home = workspace_home(os.environ, user_home()) or Path.cwd()
     options = CloneOptions(directory=directory, home=home, **given)
     return finish_anywhere(lambda ports, _: command(ports, options), choices)
+
+
+@click.command(short_help="For caching; use clone for managed workflows.")
+@click.argument("repo", metavar="REPO[@REVISION]")
+@click.option("--revision", help="Branch, tag, refs/pr/N or commit.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Take only files that match.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files out that match.")
+@click.option("--dry-run", is_flag=True, help="Resolve and say what would come; write nothing.")
+@place_options
+@common_options
+def pull(**given: Any) -> int:
+    """For caching; use clone for managed workflows.
+
+    Puts a snapshot into the Hugging Face cache, every byte of it compared with what the Hub asserts.
+    """
+    from mlxlock.commands.pull import PullOptions
+    from mlxlock.commands.pull import pull as pull_command
+
+    choices = Choices(link_mode=given.pop("link_mode"))
+    return finish_anywhere(lambda ports, _: pull_command(ports, PullOptions(**given)), choices)

@@ -1,11 +1,14 @@
-"""`mlxk list`, `show` and `health`: the models on this machine. They change nothing, and need no project."""
+"""`mlxk list`, `show`, `health` and `rm`: the models on this machine. They need no project."""
 
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from mlxlock.cli.finish import finish_anywhere
 from mlxlock.cli.options import common, common_options
+from mlxlock.errors import UsageError
 
 
 @click.command(name="list", epilog="Example: mlxk list --origin whisper")
@@ -44,3 +47,35 @@ def health(**given: Any) -> int:
 
     options = HealthOptions(verbose=common().look.verbose > 0, **given)
     return finish_anywhere(lambda ports, project: command(ports, project, options))
+
+
+@click.command(epilog="Example: mlxk rm mlx-community/whisper-tiny@1a2b3c4d")
+@click.argument("models", nargs=-1, required=True, metavar="REPO[@REVISION]|PATH...")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Say what would go; remove nothing.")
+@common_options
+def rm(models: tuple[str, ...], yes: bool, dry_run: bool) -> int:
+    """Take models off this machine: a repo or one snapshot of the cache, or a workspace by its path.
+
+    Nothing goes by a part of its name, and nothing that the project's lock names.
+    """
+    from mlxlock.commands.rm import RmOptions
+    from mlxlock.commands.rm import rm as command
+
+    options = RmOptions(models=models, confirm=(lambda _: True) if yes else _confirm, dry_run=dry_run)
+    return finish_anywhere(lambda ports, project: command(ports, project, options))
+
+
+def _confirm(lines: Sequence[str]) -> bool:
+    """Ask on a terminal.
+
+    Raises:
+        UsageError: There is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nobody is here to be asked", details=tuple(lines), hint="add `--yes` to remove these"
+        )
+    for line in lines:
+        click.echo(f"  {line}", err=True)
+    return click.confirm("remove this?", default=False, err=True)

@@ -20,6 +20,8 @@ SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "show": ("mlxlock.cli.shelf", "Show what a model is and where it came from."),
         "health": ("mlxlock.cli.shelf", "Say whether models are whole."),
         "clone": ("mlxlock.cli.clone", "Make a workspace of one model, at a commit, verified."),
+        "pull": ("mlxlock.cli.clone", "For caching; use clone for managed workflows."),
+        "rm": ("mlxlock.cli.shelf", "Take exactly what is named off this machine."),
     },
     "Running them": {
         "run": ("mlxlock.cli.run", "Run a model by path or name, offline."),

@@ -16,6 +16,7 @@ from mlxlock.errors import DiskError, ManifestError
 from mlxlock.outside import Archives, Web
 from mlxlock.ports import (
     BlobStore,
+    HubCache,
     Installed,
     Laboratory,
     Library,
@@ -82,6 +83,7 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         laboratory=lru_cache(maxsize=1)(laboratory),
         library=lambda: _library(store_dir),
         workspaces=lambda: _workspaces(store_dir, chosen, on_event),
+        hub_cache=lambda: _hub_cache(chosen),
         installed=lru_cache(maxsize=1)(lambda: _installed(project)),
         overlay=_overlay,
         web=lru_cache(maxsize=1)(lambda: _web(common, on_event)),
@@ -115,6 +117,13 @@ def _workspaces(store_dir: Path, choices: Choices, on_event: OnEvent) -> Workspa
     return DirectoryWorkspaces(
         store_dir / "workspaces", version=__version__, link_mode=choices.link_mode, on_event=on_event
     )
+
+
+def _hub_cache(choices: Choices) -> HubCache:
+    from mlxlock.workspace.hub_cache import DirectoryHubCache
+
+    (root,) = default_hf_caches(os.environ, user_home())
+    return DirectoryHubCache(root, link_mode=choices.link_mode)
 
 
 def _installed(project: Path) -> Installed:
