@@ -26,6 +26,7 @@
     │   │   ├── GatedError            auth-gated
     │   │   └── AuthError             auth-invalid
     │   ├── DownloadError          download-failed     a URL outside the Hub gives nothing
+    │   ├── UnattributedError      unattributed        a first run left files that nobody could bring back
     │   ├── UnrebuildableError     write-missing       only the machine that locked has these bytes
     │   ├── OfflineMissingError    offline-missing     offline, and the store lacks a blob
     │   ├── DiskError              disk                full, read-only or otherwise refusing
@@ -204,6 +205,12 @@ class DownloadError(WorkError):
     """A URL outside the Hub does not answer, or not with a file."""
 
     code = "download-failed"
+
+
+class UnattributedError(WorkError):
+    """A first run left files of which nobody knows where they came from; nothing of it was locked."""
+
+    code = "unattributed"
 
 
 class UnrebuildableError(WorkError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:  # as in `ports`: whoever shows progress needs none of these
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
     from socket import socket
 
     from mlxlock.ports import Blob, BlobStore, IntakeStore, OnEvent
@@ -65,6 +66,19 @@ class Web(Protocol):
             DiskError: The store's disk refuses.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """Where a child finds its way out.
+
+    Attributes:
+        url: With user, password and the port's placeholder.
+        certificate: A PEM file of the authority to trust, where the child sees it.
+    """
+
+    url: str
+    certificate: Path
 
 
 class Egress(Protocol):

@@ -18,13 +18,14 @@ if TYPE_CHECKING:  # whoever shows progress needs none of these, and `--help` ne
     from socket import socket
 
     from mlxlock.errors import MlxlockError
-    from mlxlock.outside import Archives, Web
+    from mlxlock.outside import Archives, Egress, Proxy, Web
+    from mlxlock.planning.attribution import Expected
     from mlxlock.planning.layout import Tree
     from mlxlock.planning.plan import Inventory, Plan
     from mlxlock.spec.digest import Blake3, Sha256
     from mlxlock.spec.model_facts import ModelFacts, ModelFile
     from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, Revision
-    from mlxlock.spec.record import CachedRepo, Exchange, Pin, RunnerEnvironment, SandboxLevel
+    from mlxlock.spec.record import CachedRepo, Exchange, Left, Pin, RunnerEnvironment, SandboxLevel
     from mlxlock.spec.resolution import FileEntry, RemoteFile, Resolution
     from mlxlock.spec.sentinel import Sentinel
     from mlxlock.spec.sentinel_reader import SeenSentinel
@@ -696,8 +697,18 @@ class Laboratory(Protocol):
         """Serve a mirror on this machine's own loopback: its address, for a child without a sandbox."""
         ...
 
+    def egress(self) -> Egress:
+        """A proxy for all that is not the Hub, with the manifest's `allow-hosts`."""
+        ...
+
     def setting(
-        self, root: Path, scratch: Path, endpoint: str | None, *, cache: Path | None = None
+        self,
+        root: Path,
+        scratch: Path,
+        endpoint: str | None,
+        *,
+        cache: Path | None = None,
+        proxy: Proxy | None = None,
     ) -> ChildSetting:
         """The strict environment for a workspace; without an endpoint the child is offline.
 
@@ -706,6 +717,15 @@ class Laboratory(Protocol):
             scratch: For what need not last.
             endpoint: The mirror's address.
             cache: What stands for the workspace's `.hf_cache`, when that is another directory.
+            proxy: The egress proxy's, where there is one.
+        """
+        ...
+
+    def left(self, cache: Path, known: Expected) -> tuple[Left, ...]:
+        """What a run left below `.hf_cache` that is not accounted for.
+
+        Raises:
+            DiskError: It cannot be read.
         """
         ...
 
@@ -739,7 +759,7 @@ class Ports:
     """
 
     source: Callable[[], Source]
-    store: Callable[[], BlobStore]
+    store: Callable[[], IntakeStore]
     workspace: Callable[[Path], Workspace]
     laboratory: Callable[[], Laboratory]
     library: Callable[[], Library]

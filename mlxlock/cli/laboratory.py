@@ -3,7 +3,7 @@
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +13,11 @@ import mlxlock
 from mlxlock.cli.interpreter import find_python, probe
 from mlxlock.commands.project import Project, read_manifest
 from mlxlock.fs import disk_errors
-from mlxlock.ports import BlobStore, ChildSetting, Interpreter, Mirror, OnEvent, Sandbox, Source, Workspace
+from mlxlock.outside import Egress, Proxy, Web
+from mlxlock.planning.attribution import Expected
+from mlxlock.ports import ChildSetting, IntakeStore, Interpreter, Mirror, OnEvent, Sandbox, Source, Workspace
 from mlxlock.spec.manifest import Manifest
-from mlxlock.spec.record import CachedRepo, Pin
+from mlxlock.spec.record import CachedRepo, Left, Pin
 from mlxlock.workspace.directory import DirectoryWorkspace
 from mlxlock.workspace.environment import strict
 
@@ -32,12 +34,20 @@ class RealLaboratory:
     """
 
     def __init__(
-        self, *, project: Path, store_dir: Path, store: BlobStore, sandboxed: bool, on_event: OnEvent
+        self,
+        *,
+        project: Path,
+        store_dir: Path,
+        store: IntakeStore,
+        web: Callable[[], Web],
+        sandboxed: bool,
+        on_event: OnEvent,
     ) -> None:
         self.project = project
         self.store_dir = store_dir
         self.sandboxed = sandboxed
         self._store = store
+        self._web = web
         self._on_event = on_event
 
     @property
@@ -124,12 +134,35 @@ class RealLaboratory:
         with socket.create_server((LOOPBACK, 0), backlog=128) as listener, mirror.serve(listener):
             yield f"http://{LOOPBACK}:{listener.getsockname()[1]}{mirror.prefix}"
 
+    def egress(self) -> Egress:
+        """A proxy for all that is not the Hub, with the manifest's `allow-hosts`."""
+        from mlxlock.capture.egress import EgressProxy
+
+        hosts = self._manifest.sandbox.allow_hosts
+        return EgressProxy(web=self._web(), store=self._store, allow_hosts=hosts)
+
     def setting(
-        self, root: Path, scratch: Path, endpoint: str | None, *, cache: Path | None = None
+        self,
+        root: Path,
+        scratch: Path,
+        endpoint: str | None,
+        *,
+        cache: Path | None = None,
+        proxy: Proxy | None = None,
     ) -> ChildSetting:
         """The strict environment for a workspace."""
-        made = strict(root, scratch, os.environ, endpoint=endpoint, cache=cache)
+        made = strict(root, scratch, os.environ, endpoint=endpoint, cache=cache, proxy=proxy)
         return ChildSetting(variables=made.variables, directories=made.directories)
+
+    def left(self, cache: Path, known: Expected) -> tuple[Left, ...]:
+        """What a run left below `.hf_cache` that is not accounted for.
+
+        Raises:
+            DiskError: It cannot be read.
+        """
+        from mlxlock.capture.attribution import list_left
+
+        return list_left(cache, known)
 
     def cached(self, hub_dir: Path) -> tuple[CachedRepo, ...]:
         """What a run left in its Hugging Face cache."""

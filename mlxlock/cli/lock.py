@@ -41,6 +41,11 @@ def lock_options(function: Any) -> Any:
     help="Resolve this model anew.",
 )
 @option("--dry-run", is_flag=True, help="Resolve and say what would change; write nothing.")
+@option(
+    "--adopt-writes",
+    is_flag=True,
+    help="Lock files that first runs made themselves; only a store that has them can bring them back.",
+)
 @lock_options
 @common_options
 def lock(**given: Any) -> int:
@@ -51,6 +56,7 @@ def lock(**given: Any) -> int:
         upgrade_models=given["upgrade_model"],
         capture=not given["no_capture"],
         dry_run=given["dry_run"],
+        adopt_writes=given["adopt_writes"],
     )
     choices = Choices(adopt=given["adopt"], sandboxed=not given["no_sandbox"])
 

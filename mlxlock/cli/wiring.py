@@ -15,9 +15,9 @@ from mlxlock.cli.options import Common
 from mlxlock.errors import DiskError, ManifestError
 from mlxlock.outside import Archives, Web
 from mlxlock.ports import (
-    BlobStore,
     HubCache,
     Installed,
+    IntakeStore,
     Laboratory,
     Library,
     LinkMode,
@@ -59,6 +59,7 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
     chosen = choices or Choices()
     store_dir = default_store_dir(os.environ, sys.platform, user_home())
     store = lru_cache(maxsize=1)(lambda: _store(store_dir, chosen))
+    web = lru_cache(maxsize=1)(lambda: _web(common, on_event))
 
     def workspace(root: Path) -> Workspace:
         return DirectoryWorkspace(
@@ -73,7 +74,12 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         from mlxlock.cli.laboratory import RealLaboratory
 
         return RealLaboratory(
-            project=project, store_dir=store_dir, store=store(), sandboxed=chosen.sandboxed, on_event=on_event
+            project=project,
+            store_dir=store_dir,
+            store=store(),
+            web=web,
+            sandboxed=chosen.sandboxed,
+            on_event=on_event,
         )
 
     return Ports(
@@ -86,7 +92,7 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         hub_cache=lambda: _hub_cache(chosen),
         installed=lru_cache(maxsize=1)(lambda: _installed(project)),
         overlay=_overlay,
-        web=lru_cache(maxsize=1)(lambda: _web(common, on_event)),
+        web=web,
         archives=_archives,
         on_event=on_event,
     )
@@ -104,7 +110,7 @@ def user_home() -> Path:
         raise DiskError("your home directory is not known", hint="set `MLXK_STORE_DIR`") from error
 
 
-def _store(store_dir: Path, choices: Choices) -> BlobStore:
+def _store(store_dir: Path, choices: Choices) -> IntakeStore:
     if choices.adopt == "none":
         return DirectoryStore(store_dir)
     caches = default_hf_caches(os.environ, user_home())

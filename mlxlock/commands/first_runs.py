@@ -11,12 +11,12 @@ from mlxlock.commands.inspected import texts_and_kind
 from mlxlock.commands.obtain import completer, needs_of, obtain
 from mlxlock.commands.proof import Proven, prove
 from mlxlock.commands.rebuild import missing_effects, rebuild
-from mlxlock.commands.recording import record
+from mlxlock.commands.recording import Recorder
 from mlxlock.commands.trial import Trial
 from mlxlock.planning.assemble import complete_model, with_captures
 from mlxlock.planning.policy import check_remote_code
 from mlxlock.planning.relock import Decision, first_runs_of, unproven_runs
-from mlxlock.ports import BlobStore, Note, Ports, Source
+from mlxlock.ports import IntakeStore, Note, Ports, Source
 from mlxlock.spec.effects import NO_EFFECTS
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import Environment, LockedModel
@@ -31,13 +31,26 @@ class Work:
     Attributes:
         project: The project's directory.
         source: One in which every symbolic revision means one commit.
+        adopt_writes: Whether files that programs made themselves are locked as they are.
     """
 
     project: Path
     manifest: Manifest
     ports: Ports
-    store: BlobStore
+    store: IntakeStore
     source: Source
+    adopt_writes: bool = False
+
+    @property
+    def recorder(self) -> Recorder:
+        """What captures need of it."""
+        return Recorder(
+            laboratory=self.ports.laboratory(),
+            store=self.store,
+            source=self.source,
+            archives=self.ports.archives,
+            adopt_writes=self.adopt_writes,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +126,7 @@ def trials_of(work: Work, model: LockedModel, runs: Iterable[FirstRun]) -> list[
 def _record_one(work: Work, trial: Trial) -> CaptureRecord:
     sandbox = work.ports.laboratory().sandbox().name
     work.ports.on_event(Note(text=f"Running `{trial.model.name}` ({trial.run.name}) in {sandbox}"))
-    return record(trial, work.ports.laboratory(), work.store, work.source)
+    return work.recorder.record(trial)
 
 
 def _prove_one(work: Work, trial: Trial, done: CaptureRecord) -> Proven:

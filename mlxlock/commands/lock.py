@@ -39,6 +39,7 @@ class LockOptions:
         upgrade_models: Resolve these anew.
         capture: Make the first runs and their proofs.
         dry_run: Resolve, and say what would change; write nothing.
+        adopt_writes: Lock files that first runs made themselves as they are.
     """
 
     check: bool = False
@@ -46,6 +47,7 @@ class LockOptions:
     upgrade_models: tuple[str, ...] = ()
     capture: bool = True
     dry_run: bool = False
+    adopt_writes: bool = False
 
 
 def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
@@ -104,7 +106,14 @@ def _locked(
         artifacts=manifest.artifacts,
         resolved=resolutions.values(),
     )
-    work = Work(project=project.root, manifest=manifest, ports=ports, store=ports.store(), source=source)
+    work = Work(
+        project=project.root,
+        manifest=manifest,
+        ports=ports,
+        store=ports.store(),
+        source=source,
+        adopt_writes=options.adopt_writes,
+    )
     drafts = [(decision, draft(decision, resolutions, work.store)) for decision in todo]
     check_policy(manifest, [model for _, model in drafts])
     made = Made(models=tuple(model for _, model in drafts), environments=before.environments)

@@ -99,15 +99,24 @@ def _changes(before: Lockfile, after: Lockfile) -> Iterator[tuple[str] | tuple[s
         mark = "+" if old is None else "~"
         size = human_bytes(model.snapshot.size_bytes)
         yield (f"{mark} {model.name}  {model.repo} @ {model.commit[:12]}  {size}",)
-        for artifact in model.artifacts:
-            files = plural(len(artifact.files), "file")
-            when = f", asked for at {artifact.when}" if artifact.when else ""
-            yield f"    brings {artifact.repo} @ {artifact.commit[:12]} ({files}{when})", "dim"
-        for proof in model.proofs:
-            yield f"    {proof.first_run}: {proof.offline} offline, sandbox {proof.sandbox}", "dim"
+        yield from _brought(model)
     for model in before.models:
         if after.model(model.name) is None:
             yield (f"- {model.name}",)
+
+
+def _brought(model: LockedModel) -> Iterator[tuple[str, str]]:
+    """What its first runs brought, and what is known of them."""
+    for artifact in model.artifacts:
+        files = plural(len(artifact.files), "file")
+        when = f", asked for at {artifact.when}" if artifact.when else ""
+        yield f"    brings {artifact.repo} @ {artifact.commit[:12]} ({files}{when})", "dim"
+    for download in model.effects.downloads:
+        yield f"    brings {download.url} ({human_bytes(download.size_bytes)})", "dim"
+    if model.effects.writes:
+        yield f"    keeps {plural(len(model.effects.writes), 'file')} that its first runs made", "dim"
+    for proof in model.proofs:
+        yield f"    {proof.first_run}: {proof.offline} offline, sandbox {proof.sandbox}", "dim"
 
 
 def _model_data(model: LockedModel) -> dict[str, Json]:
@@ -126,6 +135,10 @@ def _model_data(model: LockedModel) -> dict[str, Json]:
             }
             for artifact in model.artifacts
         ],
+        "downloads": [
+            {"url": download.url, "size_bytes": download.size_bytes} for download in model.effects.downloads
+        ],
+        "writes": [write.path for write in model.effects.writes],
         "proofs": [
             {
                 "environment": p.environment,

@@ -120,7 +120,7 @@ def replay(trial: Trial, laboratory: Laboratory, store: BlobStore, *, served: bo
     """
     with open_bench(trial, laboratory, store) as bench:
         mirror = laboratory.mirror_of(locked_pins(trial.model), bench.phase_file) if served else None
-        outcome = run_trial(trial, laboratory, bench, mirror, fetches=False)
+        outcome = run_trial(trial, laboratory, bench, mirror)
         output, failure = _ended(trial, bench, outcome, laboratory)
         told = read_testimony(bench.testimony_file)
         altered, wrote = changes(bench.laid_out, bench.clone)

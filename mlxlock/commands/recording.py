@@ -1,41 +1,101 @@
-"""The capture: a trial behind the recording mirror, and the record of all it asked for.
+"""The capture: a trial behind the recording mirror and the egress proxy, and the record of all it asked for.
 
 A step of `lock`. Owns what is recorded; nothing of a run that failed is.
 """
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mlxlock.commands.attributing import accounted, effects_of
 from mlxlock.commands.linked_model import changes
+from mlxlock.commands.obtain import completer
 from mlxlock.commands.outcome import output_of
 from mlxlock.commands.testimony import read_testimony
-from mlxlock.commands.trial import Trial, open_bench, run_trial
+from mlxlock.commands.trial import Bench, Trial, open_bench, run_trial
+from mlxlock.errors import FirstRunError
+from mlxlock.outside import Archives, Egress
+from mlxlock.planning.assemble import with_captures
+from mlxlock.planning.attribution import expected
+from mlxlock.planning.denials import allow_hosts_hint
 from mlxlock.planning.layout import HUB_DIR
-from mlxlock.ports import BlobStore, Laboratory, Source
-from mlxlock.spec.record import CaptureRecord
+from mlxlock.ports import IntakeStore, Laboratory, Mirror, Outcome, Source
+from mlxlock.spec.effects import Effects
+from mlxlock.spec.record import CaptureRecord, Exchange, Output
+
+MOST_TOLD: Final = 8
 
 
-def record(trial: Trial, laboratory: Laboratory, store: BlobStore, source: Source) -> CaptureRecord:
-    """Run once with nothing but the recording mirror, and say what was asked for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    """What every capture of one `lock` needs.
 
-    Raises:
-        FirstRunError: The model did not run; nothing of it is recorded.
-        RuntimeMissingError: The project's interpreter lacks the library.
-        SandboxError: No sandbox works here.
+    Attributes:
+        source: The Hub, with every revision meaning one commit.
+        archives: Looks into what was fetched, where that is needed.
+        adopt_writes: Whether a person takes files that programs made themselves as they are.
     """
-    with open_bench(trial, laboratory, store) as bench:
-        mirror = laboratory.mirror(source, bench.phase_file)
-        outcome = run_trial(trial, laboratory, bench, mirror, fetches=True)
-        if outcome.exit_code != 0 and mirror.failures():
-            raise mirror.failures()[0]
-        output = output_of(trial, bench, outcome, laboratory)
+
+    laboratory: Laboratory
+    store: IntakeStore
+    source: Source
+    archives: Callable[[], Archives]
+    adopt_writes: bool = False
+
+    def record(self, trial: Trial) -> CaptureRecord:
+        """Run once with nothing but mirror and proxy, and say what was asked for, and what was left.
+
+        Raises:
+            FirstRunError: The model did not run; nothing of it is recorded.
+            UnattributedError: It left what nobody could bring back; nothing of it is recorded either.
+            RuntimeMissingError: The project's interpreter lacks the library.
+            SandboxError: No sandbox works here.
+        """
+        with open_bench(trial, self.laboratory, self.store) as bench:
+            mirror, egress = self.laboratory.mirror(self.source, bench.phase_file), self.laboratory.egress()
+            outcome = run_trial(trial, self.laboratory, bench, mirror, egress=egress)
+            if outcome.exit_code != 0 and mirror.failures():
+                raise mirror.failures()[0]
+            output = self._output(trial, bench, outcome, egress)
+            seen = self._seen(trial, bench, output, mirror, egress)
+            return replace(seen, effects=self._effects(trial, bench, seen, egress))
+
+    def _output(self, trial: Trial, bench: Bench, outcome: Outcome, egress: Egress) -> Output | None:
+        try:
+            return output_of(trial, bench, outcome, self.laboratory)
+        except FirstRunError as error:
+            raise _explained(error, trial, egress.exchanges()) from error
+
+    def _seen(
+        self, trial: Trial, bench: Bench, output: Output | None, mirror: Mirror, egress: Egress
+    ) -> CaptureRecord:
         altered, wrote = changes(bench.laid_out, bench.clone)
         return CaptureRecord(
             first_run=trial.run.name,
-            sandbox=laboratory.sandbox().level,
-            environment=laboratory.interpreter().environment,
+            sandbox=self.laboratory.sandbox().level,
+            environment=self.laboratory.interpreter().environment,
             output=output,
             compared=trial.compared,
-            exchanges=mirror.exchanges(),
+            exchanges=(*mirror.exchanges(), *egress.exchanges()),
             pins=mirror.pins(),
-            cache=laboratory.cached(bench.workspace / HUB_DIR),
+            cache=self.laboratory.cached(bench.workspace / HUB_DIR),
             reached=tuple(missed.what for missed in read_testimony(bench.testimony_file).reached),
             wrote=(*altered, *wrote),
         )
+
+    def _effects(self, trial: Trial, bench: Bench, seen: CaptureRecord, egress: Egress) -> Effects:
+        left = self.laboratory.left(bench.cache, expected(bench.tree, seen.pins))
+        model = with_captures(trial.model, [seen], completer(self.store))
+        found = effects_of(left, model, egress.bodies(), archives=self.archives, store=self.store)
+        who = f"the first run `{trial.run.name}` of `{trial.model.name}`"
+        return accounted(found, bench.cache, self.store, adopt=self.adopt_writes, who=who)
+
+
+def _explained(error: FirstRunError, trial: Trial, exchanges: Iterable[Exchange]) -> FirstRunError:
+    """The error, with what was refused: that may be why."""
+    denied = {each.url: each.denied for each in exchanges if each.denied}
+    if not denied:
+        return error
+    lines = [f"it was refused `{url}`: {why}" for url, why in denied.items()]
+    hint = allow_hosts_hint(trial.model.request.allow_hosts, denied) or error.hint
+    return FirstRunError(error.reason, hint=hint, details=(*error.details, *lines[:MOST_TOLD]))

@@ -16,7 +16,8 @@ from typing import Final
 from mlxlock.commands.linked_model import link_files
 from mlxlock.commands.witnessed import witnessed
 from mlxlock.errors import FirstRunError
-from mlxlock.planning.layout import CACHE_DIR, lay_out
+from mlxlock.outside import Egress, Proxy
+from mlxlock.planning.layout import CACHE_DIR, Tree, lay_out
 from mlxlock.planning.plan import make_plan
 from mlxlock.planning.run_job import RUNNABLE, first_run_job
 from mlxlock.ports import BlobStore, Job, Laboratory, Mirror, Outcome, Service
@@ -26,7 +27,8 @@ from mlxlock.spec.record import Compared
 from mlxlock.spec.toml_text import shown
 
 HUB_PORT: Final = 8001
-"""Inside the sandbox's own network, where nothing else listens."""
+EGRESS_PORT: Final = 8002
+"""Both inside the sandbox's own network, where nothing else listens."""
 MEDIA_KEYS: Final = ("image", "audio", "ref-audio")
 
 
@@ -64,11 +66,13 @@ class Bench:
         workspace: What `sync` would build; its `.hf_cache` is the child's, all else is read-only.
         scratch: The child's own.
         directory: The model's, by name.
+        tree: What was laid out in the workspace.
     """
 
     workspace: Path
     scratch: Path
     directory: str
+    tree: Tree
 
     @property
     def laid_out(self) -> Path:
@@ -79,6 +83,21 @@ class Bench:
     def clone(self) -> Path:
         """Where the child finds the model, and may write beside its files."""
         return self.scratch / "models" / self.directory
+
+    @property
+    def cache(self) -> Path:
+        """The workspace's `.hf_cache`."""
+        return self.workspace / CACHE_DIR
+
+    @property
+    def homes(self) -> tuple[Path, ...]:
+        """Where a program takes its user to be at home."""
+        return self.cache / "home", self.cache / "xdg"
+
+    @property
+    def certificate(self) -> Path:
+        """The egress proxy's authority."""
+        return self.scratch / "authority.pem"
 
     @property
     def testimony_file(self) -> Path:
@@ -100,18 +119,25 @@ class Bench:
 def open_bench(trial: Trial, laboratory: Laboratory, store: BlobStore) -> Iterator[Bench]:
     """Lay a model out in scratch; it is gone afterwards."""
     with laboratory.scratch() as root:
-        bench = Bench(workspace=root / "models", scratch=root / "run", directory=trial.model.directory)
+        tree = lay_out([trial.model])
+        bench = Bench(
+            workspace=root / "models", scratch=root / "run", directory=trial.model.directory, tree=tree
+        )
         bench.workspace.mkdir()
         bench.scratch.mkdir()
         workspace = laboratory.workspace(bench.workspace)
-        tree = lay_out([trial.model])
         workspace.apply(make_plan(tree, workspace.scan(tree)), store)
         link_files(bench.laid_out, bench.clone)
         yield bench
 
 
 def run_trial(
-    trial: Trial, laboratory: Laboratory, bench: Bench, mirror: Mirror | None, *, fetches: bool
+    trial: Trial,
+    laboratory: Laboratory,
+    bench: Bench,
+    mirror: Mirror | None,
+    *,
+    egress: Egress | None = None,
 ) -> Outcome:
     """Run it to its end, with nothing but the mirror; without one, offline.
 
@@ -120,16 +146,17 @@ def run_trial(
         laboratory: Where.
         bench: On what.
         mirror: The only Hub there is; None for no network at all.
-        fetches: Whether it may bring something into its cache, which is read-only otherwise.
+        egress: The way to all that is not the Hub. With one, the run may bring something into its cache,
+            which is read-only otherwise, but for the home in it: programs write there whenever they run.
 
     Raises:
         SandboxError: The sandbox could not be set up.
     """
     endpoint = None if mirror is None else f"http://127.0.0.1:{{hub}}{mirror.prefix}"
-    setting = laboratory.setting(bench.workspace, bench.scratch, endpoint)
+    proxy = None if egress is None else _proxy(egress, bench)
+    setting = laboratory.setting(bench.workspace, bench.scratch, endpoint, proxy=proxy)
     for directory in setting.directories:
         directory.mkdir(parents=True, exist_ok=True)
-    cache = (bench.workspace / CACHE_DIR,) if fetches else ()
     job = Job(
         argv=_argv(trial, laboratory, bench),
         env=_watched(setting.variables, laboratory, bench),
@@ -140,12 +167,24 @@ def run_trial(
             *laboratory.interpreter().readable,
             laboratory.runners,
         ),
-        writable=(bench.scratch, *cache),
+        writable=(bench.scratch, *(bench.homes if egress is None else (bench.cache,))),
         timeout_s=trial.run.timeout_s or DEFAULT_TIMEOUT_S,
         hidden=tuple(_secrets(trial, laboratory)),
-        services={} if mirror is None else {"hub": Service(port=HUB_PORT, serve=mirror.serve)},
+        services=dict(_services(mirror, egress)),
     )
     return laboratory.sandbox().run(job)
+
+
+def _services(mirror: Mirror | None, egress: Egress | None) -> Iterator[tuple[str, Service]]:
+    if mirror is not None:
+        yield "hub", Service(port=HUB_PORT, serve=mirror.serve)
+    if egress is not None:
+        yield "egress", Service(port=EGRESS_PORT, serve=egress.serve)
+
+
+def _proxy(egress: Egress, bench: Bench) -> Proxy:
+    bench.certificate.write_bytes(egress.certificate)
+    return Proxy(url=f"http://{egress.login}@127.0.0.1:{{egress}}", certificate=bench.certificate)
 
 
 def _watched(variables: Mapping[str, str], laboratory: Laboratory, bench: Bench) -> dict[str, str]:

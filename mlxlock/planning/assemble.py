@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from mlxlock.planning.denials import accepts, denials
+from mlxlock.planning.effects import merge_effects
 from mlxlock.spec.invariants import snapshot_digest
 from mlxlock.spec.lockfile import (
     Artifact,
@@ -90,6 +91,7 @@ def with_captures(model: LockedModel, records: Iterable[CaptureRecord], complete
     return replace(
         model,
         artifacts=merge_artifacts((*model.artifacts, *found)),
+        effects=merge_effects([model.effects, *(record.effects for record in records)]),
         proofs=tuple(proofs[key] for key in sorted(proofs)),
         denied=_denied(model, records),
     )

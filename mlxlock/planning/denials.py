@@ -4,7 +4,7 @@ Owns the names (`Denied.url`) and what an entry of `accept-denied` covers. A fil
 is an answer, and no denial; a repo or revision that nobody finds is one: it may be private.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from mlxlock.spec.lockfile import Denied
@@ -22,8 +22,16 @@ def denials(record: CaptureRecord, accepted: Collection[str]) -> tuple[Denied, .
         accepted: `accept-denied` of the model.
     """
     names = {name_of(exchange) for exchange in record.exchanges if is_refused(exchange)}
-    names |= {f"tcp://{address}" for address in record.reached}
+    names |= {f"tcp://{address}" for address in record.reached if not _is_mere_lookup(address, record)}
     return tuple(Denied(url=name, accepted=accepts(accepted, name)) for name in sorted(names))
+
+
+def _is_mere_lookup(address: str, record: CaptureRecord) -> bool:
+    """Whether only a host's name was looked up, and what was wanted of the host went through the proxy."""
+    host, _, port = address.rpartition(":")
+    if port != "None":
+        return False
+    return any(exchange.repo is None and _host(exchange.url) == host for exchange in record.exchanges)
 
 
 def is_refused(exchange: Exchange) -> bool:
@@ -67,6 +75,20 @@ def _host(url: str) -> str:
     place = url.partition("://")[2].partition("/")[0]
     host, colon, port = place.rpartition(":")
     return host if colon and port.isdigit() else place
+
+
+def allow_hosts_hint(allowed: Collection[str], urls: Iterable[str]) -> str | None:
+    """The line that lets a first run ask these URLs, ready to be pasted; None when none is a URL.
+
+    Args:
+        allowed: What the manifest allows already.
+        urls: What was refused, by name.
+    """
+    hosts = {_host(url) for url in urls if url.startswith(("http://", "https://"))} - {*allowed}
+    if not hosts:
+        return None
+    listed = ", ".join(f'"{host}"' for host in sorted({*allowed, *hosts}))
+    return f"to let it, say `allow-hosts = [{listed}]` in `[sandbox]`"
 
 
 def unaccepted(denied: Collection[Denied]) -> Iterator[Denied]:

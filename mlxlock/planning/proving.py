@@ -8,7 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from mlxlock.planning.denials import HUB, accepts, denials, hub_name, is_refused, name_of, unaccepted
+from mlxlock.planning.denials import (
+    HUB,
+    accepts,
+    allow_hosts_hint,
+    denials,
+    hub_name,
+    is_refused,
+    name_of,
+    unaccepted,
+)
 from mlxlock.spec.lockfile import Artifact, LockedModel
 from mlxlock.spec.names import RepoId, RepoPath, RepoType
 from mlxlock.spec.record import CaptureRecord, Exchange, Missed, Output, Pin, Replay
@@ -74,10 +83,12 @@ def _replayed(model: LockedModel, record: CaptureRecord, replay: Replay) -> Iter
 def _denied(model: LockedModel, record: CaptureRecord) -> Iterator[Objection]:
     for entry in unaccepted(denials(record, model.request.accept_denied)):
         name = entry.url.removeprefix("hf://")
+        allow = allow_hosts_hint(model.request.allow_hosts, [entry.url])
+        without = f'if it can do without, say `accept-denied = ["{name}"]` in `[models.{model.name}]`'
         yield Objection(
             code="denied",
             text=f"its first run asked for `{entry.url}` and did not get it",
-            hint=f'if it can do without, say `accept-denied = ["{name}"]` in `[models.{model.name}]`',
+            hint=f"{allow}; {without}" if allow else without,
         )
 
 

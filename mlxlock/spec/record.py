@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlxlock.spec.digest import Blake3, Sha256
+from mlxlock.spec.effects import NO_EFFECTS, Effects
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType
-from mlxlock.spec.resolution import Resolution
+from mlxlock.spec.resolution import FileEntry, Resolution
 from mlxlock.spec.urls import Url
 
 Phase = Literal["import", "load", "generate"]
@@ -71,6 +72,21 @@ class Body:
     size_bytes: int
     sha256: Sha256
     blake3: Blake3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """Something that a first run left below `.hf_cache`, and that was not laid out for it.
+
+    Attributes:
+        path: Below `.hf_cache`, fit to be shown.
+        file: Its bytes, seen, where it is a file with a name that a lock can hold.
+        problem: What is against it, when something is.
+    """
+
+    path: str
+    file: FileEntry | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +201,7 @@ class CaptureRecord:
         cache: The `.hf_cache` it left.
         reached: Each `host:port` that it tried to reach past mirror and proxy.
         wrote: Files it changed or left in its own model directory (told to the user, never locked).
+        effects: What it left below `.hf_cache` outside the Hub's own cache.
     """
 
     first_run: str
@@ -197,3 +214,4 @@ class CaptureRecord:
     compared: Compared = "output"
     reached: tuple[str, ...] = ()
     wrote: tuple[str, ...] = ()
+    effects: Effects = NO_EFFECTS

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, assert_never
 
+from mlxlock.outside import Proxy
 from mlxlock.planning.layout import CACHE_DIR, HUB_DIR
 
 _LONG_S: Final = "3600"
@@ -79,6 +80,8 @@ _STRICT_QUIET: Final = {
     "TOKENIZERS_PARALLELISM": "false",
     "USER": "mlxlock",
 }
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_TRUST: Final = ("CURL_CA_BUNDLE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _OFFLINE: Final = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 _MISLEADING: Final = (
@@ -134,6 +137,7 @@ def strict(
     *,
     endpoint: str | None = None,
     cache: Path | None = None,
+    proxy: Proxy | None = None,
 ) -> ChildEnvironment:
     """The environment of a first run, a proof or `mlxk run`: built up from nothing.
 
@@ -145,6 +149,8 @@ def strict(
         inherited: The parent's environment, of which only a short list of harmless names passes.
         endpoint: The loopback mirror's address with its secret path; without one the child is offline.
         cache: What stands for the workspace's `.hf_cache`, when that is another directory.
+        proxy: The way out for all that is not the Hub. Offline there is none, or libraries would ask it
+            instead of their caches.
     """
     lasting = _cached(root.absolute() / CACHE_DIR if cache is None else cache.absolute())
     derived = _below(scratch, _STRICT_DERIVED)
@@ -156,6 +162,7 @@ def strict(
         **_texts(lasting | derived),
         "HF_TOKEN_PATH": str(scratch.absolute() / "no-token"),
         **(_OFFLINE if endpoint is None else _online(endpoint)),
+        **({} if proxy is None else _proxied(proxy)),
     }
     return ChildEnvironment(variables=variables, directories=_distinct(lasting | derived))
 
@@ -207,6 +214,17 @@ def _online(endpoint: str) -> dict[str, str]:
         "HF_HUB_ETAG_TIMEOUT": _LONG_S,
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
+    }
+
+
+def _proxied(proxy: Proxy) -> dict[str, str]:
+    """What makes clients use a proxy and believe in its authority, each by its own variable."""
+    certificate = str(proxy.certificate)
+    return {
+        **dict.fromkeys(_PROXIES, proxy.url),
+        **dict.fromkeys(_TRUST, certificate),
+        # NLTK refuses proxies otherwise: it fears that they change what it observes.
+        "NLTK_ALLOW_PROXIED_URLOPEN": "1",
     }
 
 

@@ -11,7 +11,6 @@ from mlxlock.commands.first_runs import Work, trials_of
 from mlxlock.commands.obtain import completer, needs_of, obtain
 from mlxlock.commands.pinning import PinnedSource
 from mlxlock.commands.proof import Proven, prove
-from mlxlock.commands.recording import record
 from mlxlock.commands.resolve import draft, resolve
 from mlxlock.commands.trial import Trial
 from mlxlock.planning.assemble import complete_model, with_captures
@@ -86,7 +85,7 @@ class Lab:
         model = complete_model(model, completer(store))
         runs = [each for each in first_runs_of(model.request) if run in {None, each.name}]
         (trial,) = trials_of(work, model, runs)
-        done = record(trial, self.ports.laboratory(), store, source)
+        done = work.recorder.record(trial)
         candidate = with_captures(model, [done], completer(store))
         return Captured(
             trial=replace(trial, model=candidate),

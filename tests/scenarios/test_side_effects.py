@@ -1,0 +1,267 @@
+"""What a program brings from outside the Hub's cache: recorded, proven, rebuilt with the network gone.
+
+Real pip, NLTK, tiktoken and curl, the real sandbox, real TLS; the hosts are stand-ins behind a proxy.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands.site import Site, contents
+from tests.scenarios import app_with_effects as app
+from tests.standins import Page, StandIns
+from tests.testhub import LoopbackHub, lfs
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
+
+HEAD = f'[sandbox]\nrequire = "full"\npython = "{sys.executable}"\n'
+MODEL = '[models.m]\nrepo = "org/m"\nfirst-run = [{ name = "app", command = ["python", "app.py"] }]\n'
+NLTK = "https://raw.githubusercontent.com/nltk/nltk_data/gh-pages"
+CDN = "https://cdn.example/blob?X-Amz-Signature=sEcReT"
+HOSTS = ("cdn.example", "files.example", "git.example", "ranks.example", "raw.githubusercontent.com")
+TABLE = bytes(range(256)) * 500
+RANKS = b"\n".join(base64.b64encode(bytes([n])) + b" %d" % n for n in range(256))
+VOICE, MORE = b'{"voice": "a"}', b'{"voice": "b"}'
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return target.getvalue()
+
+
+def wheel() -> bytes:
+    """A package with code and data, as pip wants it."""
+    info = "tiny_voice-1.0.dist-info"
+    files = {
+        "tiny_voice/__init__.py": b"from pathlib import Path\n\n"
+        b"def word():\n    return (Path(__file__).parent / 'word.txt').read_text()\n",
+        "tiny_voice/word.txt": b"hello",
+        f"{info}/METADATA": b"Metadata-Version: 2.1\nName: tiny-voice\nVersion: 1.0\n",
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": b"[console_scripts]\ntiny-voice = tiny_voice:word\n",
+    }
+    record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"]).encode()
+    return packed({**files, f"{info}/RECORD": record})
+
+
+def corpus() -> tuple[bytes, bytes]:
+    """A corpus and the index that NLTK reads first."""
+    data = packed({"toywords/en": b"one two three"})
+    index = (
+        '<?xml version="1.0"?><nltk_data><packages><package id="toywords" name="toy" subdir="corpora" '
+        f'size="{len(data)}" unzipped_size="13" checksum="{hashlib.md5(data).hexdigest()}" '
+        f'unzip="1" url="{NLTK}/toywords.zip"/></packages><collections/></nltk_data>'
+    )
+    return data, index.encode()
+
+
+CORPUS, INDEX = corpus()
+PAGES = {
+    app.WHEEL: Page(status=302, headers={"Location": CDN}),
+    CDN: Page(body=wheel()),
+    app.RANKS: Page(body=RANKS),
+    app.TABLE: Page(body=TABLE),
+    f"{NLTK}/index.xml": Page(body=INDEX, headers={"Content-Type": "text/xml"}),
+    f"{NLTK}/toywords.zip": Page(body=CORPUS),
+}
+
+
+def project(root: Path, endpoint: str, standins: StandIns, program: str | None = None) -> Site:
+    site = Site(root, endpoint)
+    site.env.update(standins.environment)
+    source = Path(app.__file__).read_text() if program is None else program
+    (site.root / "app.py").write_text(source)
+    return site
+
+
+@pytest.fixture(scope="module")
+def standins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIns]:
+    with StandIns(tmp_path_factory.mktemp("standins"), PAGES) as standins:
+        yield standins
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[LoopbackHub]:
+    with LoopbackHub() as hub:
+        hub.repo("org/m").commit({"config.json": b"{}"})
+        hub.repo("org/voices").commit({"a.json": VOICE, "more.zip": lfs(packed({"b.json": MORE}))})
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def site(hub: LoopbackHub, standins: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A project whose program brought everything once, locked and proven."""
+    site = project(tmp_path_factory.mktemp("project") / "here", hub.endpoint, standins)
+    hosts = ", ".join(f'"{host}"' for host in HOSTS)
+    site.write(f"{HEAD}allow-hosts = [{hosts}]\n{MODEL}")
+    site.mlxk("lock")
+    return site
+
+
+def elsewhere(site: Site, root: Path, *, store: Path | None = None) -> Site:
+    """The same project, checked out by somebody else."""
+    made = Site(root, site.env["HF_ENDPOINT"], store=store)
+    made.env.update({name: site.env[name] for name in ("HTTPS_PROXY", "SSL_CERT_FILE")})
+    for name in ("models.toml", "models.lock", "app.py"):
+        shutil.copyfile(site.root / name, made.root / name)
+    return made
+
+
+def gone(site: Site) -> Site:
+    """Nobody answers any more: no Hub, no proxy."""
+    site.env["HTTPS_PROXY"] = site.env["HF_ENDPOINT"] = "http://127.0.0.1:9"
+    return site
+
+
+def cache_of(site: Site) -> dict[str, bytes | str]:
+    """What is below `.hf_cache`, outside of the Hub's own cache."""
+    found = contents(site.models / ".hf_cache")
+    return {
+        path: content
+        for path, content in found.items()
+        if not path.startswith(("hub/", ".mlxk")) and content != "empty"
+    }
+
+
+def test_it_is_proven_offline(site: Site) -> None:
+    (proof,) = site.locked["m"]["proofs"]
+    assert (proof["offline"], proof["sandbox"]) == ("proven", "full")
+    assert "denied" not in site.locked["m"]
+
+
+def test_the_lock_says_where_each_file_came_from(site: Site) -> None:
+    entry = site.locked["m"]
+    downloads = {each["url"]: each for each in entry["download"]}
+    assert downloads.keys() == {app.WHEEL, app.RANKS, app.TABLE, f"{NLTK}/toywords.zip"}
+    assert "path" not in downloads[app.WHEEL]
+    info = "python/tiny_voice-1.0.dist-info"
+    assert [member["path"] for member in downloads[app.WHEEL]["members"]] == [
+        f"{info}/METADATA",
+        f"{info}/WHEEL",
+        f"{info}/entry_points.txt",
+        "python/tiny_voice/__init__.py",
+        "python/tiny_voice/word.txt",
+    ]
+    sha1 = hashlib.sha1(app.RANKS.encode()).hexdigest()
+    assert downloads[app.RANKS]["path"] == f"tiktoken/{sha1}"
+    assert downloads[app.RANKS]["sha256"] == hashlib.sha256(RANKS).hexdigest()
+    assert downloads[app.TABLE]["path"] == "home/.cache/voices/table.bin"
+    corpus = downloads[f"{NLTK}/toywords.zip"]
+    assert corpus["path"] == "nltk_data/corpora/toywords.zip"
+    assert [member["path"] for member in corpus["members"]] == ["nltk_data/corpora/toywords/en"]
+    (unpacked,) = entry["unpacked"]
+    assert unpacked["path"] == "home/.cache/voices/unpacked/b.json"
+    copies = [copy["path"] for copy in entry["copies"]]
+    assert len(copies) == 2
+    assert all(path.startswith("home/.cache/voices/") for path in copies)
+    assert "writes" not in entry
+    assert "sEcReT" not in site.lock_path.read_text()
+
+
+def test_with_the_network_gone_the_store_rebuilds_it_and_the_program_runs(site: Site, tmp_path: Path) -> None:
+    there = gone(elsewhere(site, tmp_path / "there", store=site.store))
+    there.mlxk("sync")
+    assert "every byte is as locked" in there.mlxk("verify")
+    told = there.mlxk("exec", "--", sys.executable, "app.py", "package", "corpus", "ranks")
+    assert told.splitlines() == ["package hello", "corpus one two three", "ranks 256"]
+
+
+def test_an_empty_machine_rebuilds_it_from_the_hosts_alone(
+    site: Site, standins: StandIns, tmp_path: Path
+) -> None:
+    kept = elsewhere(site, tmp_path / "kept", store=site.store)
+    kept.mlxk("sync")
+    asked = len(standins.asked)
+    there = elsewhere(site, tmp_path / "there")
+    there.mlxk("sync")
+    assert cache_of(there) == cache_of(kept)
+    assert len(cache_of(there)) == 12
+    assert sorted(each.url for each in standins.asked[asked:]) == sorted(
+        [app.WHEEL, CDN, app.RANKS, app.TABLE, f"{NLTK}/toywords.zip"]
+    )
+    gone(there)
+    shutil.rmtree(there.models)
+    there.mlxk("sync")
+    assert cache_of(there) == cache_of(kept)
+
+
+def test_an_empty_machine_without_a_network_says_what_is_missing(site: Site, tmp_path: Path) -> None:
+    there = gone(elsewhere(site, tmp_path / "there"))
+    code, name, said = there.refusal("sync", "--offline")
+    assert (code, name) == (2, "offline-missing")
+    assert "org/m" in said
+    assert not there.models.exists() or cache_of(there) == {}
+
+
+def test_what_is_refused_is_named_with_the_line_that_allows_it(
+    hub: LoopbackHub, standins: StandIns, tmp_path: Path
+) -> None:
+    site = project(tmp_path / "here", hub.endpoint, standins)
+    site.write(f'{HEAD}allow-hosts = ["ranks.example"]\n{MODEL}')
+    code, name, said = site.refusal("lock")
+    assert (code, name) == (2, "first-run-failed")
+    assert f"it was refused `{app.WHEEL}`: `git.example` is not in `allow-hosts`" in said
+    assert r"allow-hosts = [\"git.example\", \"ranks.example\"]" in said
+    assert not site.lock_path.exists()
+
+
+SWALLOWS = f"""
+import urllib.request
+try:
+    urllib.request.urlopen("{app.TABLE}")
+except OSError:
+    print("never mind")
+"""
+
+
+def test_a_refusal_that_a_program_swallows_stands_in_the_lock_and_blocks_the_proof(
+    hub: LoopbackHub, standins: StandIns, tmp_path: Path
+) -> None:
+    site = project(tmp_path / "here", hub.endpoint, standins, SWALLOWS)
+    site.write(HEAD + MODEL)
+    code, name, said = site.refusal("lock")
+    assert (code, name) == (1, "proof-failed")
+    assert r"allow-hosts = [\"files.example\"]" in said
+    assert site.locked["m"]["denied"] == [{"url": app.TABLE}]
+    assert site.locked["m"]["proofs"][0]["offline"] == "unproven"
+
+
+MAKES = """
+import pathlib, time
+place = pathlib.Path.home() / ".config" / "made.json"
+if not place.exists():
+    place.parent.mkdir()
+    place.write_text(str(time.time_ns()))
+print(place.read_text())
+"""
+
+
+def test_what_a_program_made_itself_stops_the_lock_until_a_person_adopts_it(
+    hub: LoopbackHub, standins: StandIns, tmp_path: Path
+) -> None:
+    site = project(tmp_path / "here", hub.endpoint, standins, MAKES)
+    site.write(HEAD + MODEL)
+    code, name, said = site.refusal("lock")
+    assert (code, name) == (2, "unattributed")
+    assert "`home/.config/made.json`" in said
+    assert "--adopt-writes" in said
+    assert not site.lock_path.exists()
+    site.mlxk("lock", "--adopt-writes")
+    (write,) = site.locked["m"]["writes"]
+    assert write["path"] == "home/.config/made.json"
+    assert site.locked["m"]["proofs"][0]["offline"] == "proven"
+    gone(site).mlxk("sync")
+    made = (site.models / ".hf_cache/home/.config/made.json").read_bytes()
+    assert hashlib.sha256(made).hexdigest() == write["sha256"]
+    assert json.loads(site.mlxk("lock", "--json"))["data"]["changed"] is False
