@@ -1,10 +1,11 @@
 """From what a sandbox writes to stderr to one cause and one cure.
 
-Owns the known ways in which bubblewrap fails to start. Reads two kernel switches; changes nothing.
+Owns the known ways in which bubblewrap, or the stub that does without it, fails to start. Reads two kernel
+switches; changes nothing.
 Source: the runs and reports in bubblewrap's, Codex's and srt's trackers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,8 +16,14 @@ WITHOUT: Final = "run without a sandbox, which the lock then records: `--no-sand
 _CONTAINER: Final = (
     "start the container with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`"
 )
+_NO_APPARMOR: Final = "start the container with `--security-opt apparmor=unconfined`"
+_TOO_DEEP: Final = "too many sandboxes are stacked around this one"
 _PROC_SYS: Final = Path("/proc/sys")
 _DETAIL_LINES: Final = 5
+
+
+class NoProgramError(SandboxError):
+    """The program that a backend needs is not installed."""
 
 
 def _always(_proc_sys: Path) -> bool:
@@ -84,6 +91,57 @@ _KNOWN: Final = (
 )
 
 
+_NO_NAMESPACES: Final = "mlxk: unshare: Operation not permitted"
+_NO_LANDLOCK: Final = (
+    "use a kernel from 5.13 on (6.7 for first runs), with `landlock` in its boot parameter `lsm=`"
+)
+_KNOWN_OF_KERNEL: Final = (
+    _Known(said="mlxk: uid map: ", cause=_APPARMOR, cure=_APPARMOR_CURE),
+    _Known(said="mlxk: loopback: ", cause=_APPARMOR, cure=_APPARMOR_CURE),
+    _Known(
+        said=_NO_NAMESPACES,
+        cause="the kernel forbids unprivileged user namespaces",
+        cure="allow them: `sudo sysctl -w kernel.unprivileged_userns_clone=1`",
+        when=_is_zero("kernel/unprivileged_userns_clone"),
+    ),
+    _Known(
+        said=_NO_NAMESPACES,
+        cause="a container's seccomp profile, or another sandbox, forbids user namespaces",
+        cure=_CONTAINER,
+    ),
+    _Known(
+        said="mlxk: unshare: No space left on device",
+        cause="user namespaces are switched off",
+        cure="allow them: `sudo sysctl -w user.max_user_namespaces=15000`",
+        when=_is_zero("user/max_user_namespaces"),
+    ),
+    _Known(
+        said="mlxk: unshare: No space left on device",
+        cause="another sandbox around this one forbids user namespaces",
+        cure="run `mlxk` outside of it",
+    ),
+    _Known(said="mlxk: mount proc: ", cause="a container masks parts of `/proc`", cure=_CONTAINER),
+    _Known(said="mlxk: mount: ", cause="a container's AppArmor profile forbids mounts", cure=_NO_APPARMOR),
+    _Known(said="mlxk: landlock: Argument list too long", cause=_TOO_DEEP, cure="run `mlxk` outside of them"),
+    _Known(said="mlxk: seccomp: ", cause="the kernel has no system call filters", cure=WITHOUT),
+)
+
+
+def without_landlock() -> SandboxError:
+    """What there is to say when the kernel has no Landlock."""
+    return SandboxError("this kernel has no Landlock, or it is switched off", hint=_NO_LANDLOCK)
+
+
+def explain_kernel(said: str, *, proc_sys: Path = _PROC_SYS) -> SandboxError:
+    """Name the cause of what the stub said when the kernel refused a step, and exactly one cure.
+
+    Args:
+        said: Its stderr.
+        proc_sys: Where the kernel's switches are read.
+    """
+    return _explained("the kernel's own sandbox", _KNOWN_OF_KERNEL, said, proc_sys)
+
+
 def explain_bwrap(said: str, *, proc_sys: Path = _PROC_SYS) -> SandboxError:
     """Name the cause of what bubblewrap said, and exactly one cure.
 
@@ -91,12 +149,16 @@ def explain_bwrap(said: str, *, proc_sys: Path = _PROC_SYS) -> SandboxError:
         said: Its stderr.
         proc_sys: Where the kernel's switches are read.
     """
-    for known in _KNOWN:
+    return _explained("bubblewrap", _KNOWN, said, proc_sys)
+
+
+def _explained(what: str, table: Sequence[_Known], said: str, proc_sys: Path) -> SandboxError:
+    for known in table:
         if known.said in said and known.when(proc_sys):
             return SandboxError(
-                f"bubblewrap does not work here: {known.cause}", hint=known.cure, details=_details(said)
+                f"{what} does not work here: {known.cause}", hint=known.cure, details=_details(said)
             )
-    return SandboxError("bubblewrap does not work here", hint=WITHOUT, details=_details(said))
+    return SandboxError(f"{what} does not work here", hint=WITHOUT, details=_details(said))
 
 
 def _details(said: str) -> tuple[str, ...]:

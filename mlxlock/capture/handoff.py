@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from socket import recv_fds, socket
 from typing import Any, Final
 
+from mlxlock.capture.confinement import Confinement
+
 _MAX_ANSWER_BYTES: Final = 1 << 16
 _MAX_FDS: Final = 16
 
@@ -33,6 +35,8 @@ class Order:
         ports: The loopback ports to listen on in there, by service.
         memory_bytes: Address space limit of the child, or None.
         own_processes: Whether the inside has process ids of its own, so that its number 1 can be waited for.
+        guarded: Whether the stub stays to end the child with all that it started.
+        confinement: What the stub puts around the child; None when the sandbox around it is enough.
     """
 
     argv: tuple[str, ...]
@@ -41,6 +45,8 @@ class Order:
     ports: Mapping[str, int]
     memory_bytes: int | None
     own_processes: bool
+    guarded: bool
+    confinement: Confinement | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from mlxlock.capture.diagnosis import explain_bwrap
+from mlxlock.capture.candidate import Candidate
+from mlxlock.capture.diagnosis import NoProgramError, explain_bwrap
 from mlxlock.capture.interpreter import interpreter_paths
-from mlxlock.capture.probe import prove
+from mlxlock.capture.measured import identity_of
 from mlxlock.capture.search import Search
-from mlxlock.capture.seccomp import network_filter
+from mlxlock.capture.seccomp import Rules, system_call_filter
 from mlxlock.capture.supervise import STUB, Enclosure, supervise
-from mlxlock.capture.view import SYSTEM_DIRECTORIES, SYSTEM_FILES, Mount, masks, mounts
-from mlxlock.errors import SandboxError
+from mlxlock.capture.view import SYSTEM_DIRECTORIES, SYSTEM_FILES, Mount, masks, mounts, user_home
 from mlxlock.ports import Job, Outcome
 from mlxlock.spec.record import SandboxLevel
 
@@ -58,7 +58,7 @@ class Bubblewrap:
             SandboxError: The sandbox itself could not be set up.
         """
         with tempfile.TemporaryFile() as rules:
-            rules.write(network_filter(platform.machine()))
+            rules.write(system_call_filter(platform.machine(), Rules()))
             rules.seek(0)
             return supervise(job, self._enclosure(job, rules.fileno()))
 
@@ -82,7 +82,7 @@ class Bubblewrap:
 
     def _view(self, job: Job) -> Iterator[str]:
         readable = (*self._visible, *job.readable)
-        shown = mounts(readable, job.writable, home=_home())
+        shown = mounts(readable, job.writable, home=user_home())
         for mount in shown:
             yield from ("--bind" if mount.writable else "--ro-bind", str(mount.source), str(mount.target))
         for mask in masks(job.hidden, shown):
@@ -95,13 +95,6 @@ def _covered(mask: Mount) -> tuple[str, ...]:
     if mask.source.is_dir():
         return ("--tmpfs", target, "--remount-ro", target)
     return ("--ro-bind", "/dev/null", target)
-
-
-def _home() -> Path | None:
-    try:
-        return Path.home()
-    except RuntimeError:
-        return None  # a user id without an entry, as containers give them
 
 
 def _system() -> Iterator[str]:
@@ -119,24 +112,24 @@ def _system() -> Iterator[str]:
         yield from ("--tmpfs", name)
 
 
-def find_bwrap(search: Search) -> Bubblewrap:
-    """Find bubblewrap and try it: without nested user namespaces first, then as old or setuid ones can.
+def find_bwrap(search: Search) -> Iterator[Candidate]:
+    """What is to be tried: without nested user namespaces first, then as old or setuid ones can.
 
     Raises:
-        SandboxError: There is none, or it does not work here.
+        SandboxError: There is no bubblewrap.
     """
     binary = search.program("bwrap")
     if binary is None:
-        raise SandboxError(
+        raise NoProgramError(
             "there is no `bwrap` on `PATH` outside of the project",
             hint="install bubblewrap, e.g. `sudo apt install bubblewrap`",
         )
     visible = interpreter_paths(search.python)
-    strict = Bubblewrap(binary=binary, python=search.python, visible=visible)
-    try:
-        prove(strict, search.python)
-    except SandboxError:
-        lax = Bubblewrap(binary=binary, python=search.python, visible=visible, nested=True)
-        prove(lax, search.python)
-        return lax
-    return strict
+    for nested in (False, True):
+        yield Candidate(
+            sandbox=Bubblewrap(binary=binary, python=search.python, visible=visible, nested=nested),
+            claims="full",
+            python=search.python,
+            visible=visible,
+            identity={"bwrap": identity_of(binary), "nested": str(nested)},
+        )

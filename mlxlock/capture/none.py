@@ -1,7 +1,7 @@
 """No sandbox: the child is started with its own environment, and nothing is enforced. Level `none`.
 
 Only ever chosen by name (`--no-sandbox`), never found by a search. What still holds is what an honest program
-respects: the job's environment and nothing of ours, the limits, the death of its process group.
+respects: the job's environment and nothing of ours, the limits, the death of all that it started.
 """
 
 import sys
@@ -37,7 +37,7 @@ class NoSandbox:
         return "none"
 
     def run(self, job: Job) -> Outcome:
-        """Run the child to its end; what left its process group may survive.
+        """Run the child to its end; what it started ends too, unless it works against its guardian.
 
         Raises:
             SandboxError: The program is not there.
@@ -48,6 +48,7 @@ class NoSandbox:
             command=_bare,
             own_network=False,
             own_processes=False,
+            guarded=True,
             explain=explain_bare,
         )
         return supervise(job, enclosure)

@@ -99,6 +99,11 @@ class Process:
         self.end()
 
     @property
+    def pid(self) -> int:
+        """Its process id, and its group's."""
+        return self._popen.pid
+
+    @property
     def exit_code(self) -> int:
         """Its status; 128 + N for signal N. Only after `end`."""
         status = self._popen.returncode

@@ -1,23 +1,28 @@
-"""A seccomp filter for what namespaces leave open: other socket families, `io_uring`, kernel keyrings.
+"""A seccomp filter for what namespaces and Landlock leave open: sockets, namespaces, tracing, `io_uring`.
 
-Owns the filter's program (classic BPF, as `bwrap --seccomp` and `prctl` take it). `AF_VSOCK` reaches the host
-of a virtual machine from any network namespace; `io_uring` opens sockets without the system call that is
-filtered; keyrings belong to the user, not to a namespace. Installs nothing itself.
+Owns the filter's program (classic BPF, as `bwrap --seccomp` and `prctl` take it) and the numbers of the
+system calls in it. `AF_VSOCK` reaches the host of a virtual machine from any network namespace; `io_uring`
+opens sockets without the system call that is filtered; keyrings belong to the user, not to a namespace;
+Landlock sees neither a connection made by TCP Fast Open, nor other protocols than TCP, nor changed modes and
+owners. Installs nothing itself.
 Source: `linux/seccomp.h`, `linux/bpf_common.h`, the kernel's system call tables.
 """
 
 import errno
+import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from mlxlock.errors import SandboxError
 
 _LOAD_WORD: Final = 0x20
+_AND: Final = 0x54
 _JUMP_EQUAL: Final = 0x15
 _JUMP_GREATER_OR_EQUAL: Final = 0x35
+_JUMP_SET: Final = 0x45
 _RETURN: Final = 0x06
 _ALLOW: Final = 0x7FFF0000
 _KILL_PROCESS: Final = 0x80000000
@@ -25,51 +30,277 @@ _ERRNO: Final = 0x00050000
 
 _NUMBER_AT: Final = 0
 _ARCHITECTURE_AT: Final = 4
-_FIRST_ARGUMENT_AT: Final = 16
+_ARGUMENTS_AT: Final = 16
 _X32_NUMBERS: Final = 0x40000000
-_IO_URING: Final = (425, 426, 427)
-_FAMILIES: Final = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, 16)  # 16 is AF_NETLINK, Linux only
+
+_ARCHITECTURES: Final = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
+    "add_key": (248, 217),
+    "bpf": (321, 280),
+    "chmod": (90, -1),
+    "chown": (92, -1),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "fanotify_mark": (301, 263),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "fchown": (93, 55),
+    "fchownat": (260, 54),
+    "file_setattr": (469, 469),
+    "fremovexattr": (199, 16),
+    "fsconfig": (431, 431),
+    "fsetxattr": (190, 7),
+    "fsmount": (432, 432),
+    "fsopen": (430, 430),
+    "fspick": (433, 433),
+    "futimesat": (261, -1),
+    "inotify_add_watch": (254, 27),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "io_uring_setup": (425, 425),
+    "ioctl": (16, 29),
+    "kcmp": (312, 272),
+    "keyctl": (250, 219),
+    "kill": (62, 129),
+    "lchown": (94, -1),
+    "listen": (50, 201),
+    "lremovexattr": (198, 15),
+    "lsetxattr": (189, 6),
+    "mount": (165, 40),
+    "mount_setattr": (442, 442),
+    "move_mount": (429, 429),
+    "mq_open": (240, 180),
+    "msgget": (68, 186),
+    "open": (2, -1),
+    "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428),
+    "open_tree_attr": (467, 467),
+    "openat": (257, 56),
+    "openat2": (437, 437),
+    "perf_event_open": (298, 241),
+    "pidfd_getfd": (438, 438),
+    "pidfd_open": (434, 434),
+    "pivot_root": (155, 41),
+    "prlimit64": (302, 261),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "ptrace": (101, 117),
+    "removexattr": (197, 14),
+    "removexattrat": (466, 466),
+    "request_key": (249, 218),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "semget": (64, 190),
+    "sendmmsg": (307, 269),
+    "sendmsg": (46, 211),
+    "sendto": (44, 206),
+    "setns": (308, 268),
+    "setxattr": (188, 5),
+    "setxattrat": (463, 463),
+    "shmat": (30, 196),
+    "shmget": (29, 194),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "tgkill": (234, 131),
+    "tkill": (200, 130),
+    "truncate": (76, 45),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
+    "userfaultfd": (323, 282),
+    "utime": (132, -1),
+    "utimensat": (280, 88),
+    "utimes": (235, -1),
+}
+"""Numbers for x86_64 and aarch64; -1 for what aarch64 does not have."""
+
+_ALWAYS: Final = (
+    *("io_uring_setup", "io_uring_enter", "io_uring_register", "add_key", "request_key", "keyctl"),
+    *("unshare", "setns", "mount", "umount2", "pivot_root", "move_mount", "open_tree", "open_tree_attr"),
+    *("fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "bpf", "perf_event_open", "userfaultfd"),
+    *("ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "open_by_handle_at"),
+)
+_SHARED: Final = (
+    *("shmget", "shmat", "semget", "msgget", "mq_open", "listen", "inotify_add_watch", "fanotify_mark"),
+)
+"""What reaches other processes of the user where there is no namespace of the child's own."""
+
+_METADATA: Final = (
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "fchownat", "lchown", "file_setattr"),
+    *("utime", "utimes", "futimesat", "utimensat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat"),
+    *("removexattr", "lremovexattr", "fremovexattr", "removexattrat"),
+)
+_SIGNALS: Final = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open")
+_SENDS: Final = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
+"""Which argument has the flags."""
+
+_NEW_NAMESPACES: Final = 0x7E020080  # CLONE_NEW{USER,PID,NET,IPC,UTS,CGROUP}, NEWNS, NEWTIME
+_FAST_OPEN: Final = 0x20000000
+_TYPE_MASK: Final = 0xF
+_AF_NETLINK: Final = 16
+_INET: Final = (socket.AF_INET, socket.AF_INET6)
+_SET_FILE_FLAGS: Final = (0x40086602, 0x401C5820)
+_EVERYBODY: Final = 0xFFFFFFFF
+
+Step = tuple[int, int, int, int]
+Block = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Machine:
-    architecture: int
-    socket: int
-    keyrings: tuple[int, ...]
+class Rules:
+    """What a filter leaves open.
+
+    Attributes:
+        network: `namespace`: any traffic in a network namespace of its own; `tcp`: TCP, to be limited by
+            Landlock; `none`: no internet sockets at all.
+        unix: Whether sockets with a path or an abstract name can be made; pairs always can.
+        shared: Whether IPC, processes and mounts are those of the user: then IPC is refused, and changes of
+            modes, owners, times and attributes do nothing, since Landlock does not limit them to a path.
+        truncates: Whether a file opened for reading may be truncated; Landlock sees it from ABI 3 on.
+        guardian: The process that no signal may reach; None where Landlock or a namespace keeps it safe.
+    """
+
+    network: Literal["namespace", "tcp", "none"] = "namespace"
+    unix: bool = True
+    shared: bool = False
+    truncates: bool = True
+    guardian: int | None = None
 
 
-_MACHINES: Final = {
-    "x86_64": _Machine(architecture=0xC000003E, socket=41, keyrings=(248, 249, 250)),
-    "aarch64": _Machine(architecture=0xC00000B7, socket=198, keyrings=(217, 218, 219)),
-}
-
-
-def network_filter(machine: str) -> bytes:
+def system_call_filter(machine: str, rules: Rules) -> bytes:
     """The filter's program for a machine as `platform.machine()` names it.
 
     Raises:
         SandboxError: Its system calls are not known here.
     """
-    if machine not in _MACHINES:
+    if machine not in _ARCHITECTURES:
         raise SandboxError(f"there is no system call filter for `{machine}`")
-    return b"".join(struct.pack("=HBBI", *step) for step in _program(_MACHINES[machine]))
+    column = list(_ARCHITECTURES).index(machine)
+    steps = [*_entry(_ARCHITECTURES[machine])]
+    for name, block in _blocks(rules).items():
+        number = _NUMBERS[name][column]
+        if number >= 0:
+            steps += [(_JUMP_EQUAL, 0, len(block), number), *block]
+    return b"".join(struct.pack("=HBBI", *step) for step in (*steps, (_RETURN, 0, 0, _ALLOW)))
 
 
-def _program(machine: _Machine) -> Iterator[tuple[int, int, int, int]]:
-    """Steps of (code, jump if true, jump if false, operand)."""
-    yield (_LOAD_WORD, 0, 0, _ARCHITECTURE_AT)
-    yield (_JUMP_EQUAL, 1, 0, machine.architecture)
-    yield (_RETURN, 0, 0, _KILL_PROCESS)
-    yield (_LOAD_WORD, 0, 0, _NUMBER_AT)
-    yield (_JUMP_GREATER_OR_EQUAL, 0, 1, _X32_NUMBERS)
-    yield (_RETURN, 0, 0, _ERRNO | errno.EPERM)
-    for number in (*_IO_URING, *machine.keyrings):
-        yield (_JUMP_EQUAL, 0, 1, number)
-        yield (_RETURN, 0, 0, _ERRNO | errno.EPERM)
-    yield (_JUMP_EQUAL, 1, 0, machine.socket)
-    yield (_RETURN, 0, 0, _ALLOW)
-    yield (_LOAD_WORD, 0, 0, _FIRST_ARGUMENT_AT)
-    for family in _FAMILIES:
-        yield (_JUMP_EQUAL, 0, 1, int(family))
-        yield (_RETURN, 0, 0, _ALLOW)
-    yield (_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT)
+def _entry(architecture: int) -> Block:
+    return (
+        (_LOAD_WORD, 0, 0, _ARCHITECTURE_AT),
+        (_JUMP_EQUAL, 1, 0, architecture),
+        (_RETURN, 0, 0, _KILL_PROCESS),
+        (_LOAD_WORD, 0, 0, _NUMBER_AT),
+        (_JUMP_GREATER_OR_EQUAL, 0, 1, _X32_NUMBERS),
+        _refuse(errno.EPERM),
+    )
+
+
+def _blocks(rules: Rules) -> dict[str, Block]:
+    """What happens at each call; every block returns, and `clone3` hides its flags from any filter."""
+    blocks: dict[str, Block] = dict.fromkeys(_ALWAYS, (_refuse(errno.EPERM),))
+    blocks |= {"clone": _refused_flags(0, _NEW_NAMESPACES), "clone3": (_refuse(errno.ENOSYS),)}
+    blocks["socket"] = _socket(rules)
+    if not rules.unix:
+        blocks["socketpair"] = _socketpair()
+    if rules.shared:
+        blocks |= _shared()
+    if not rules.truncates:
+        blocks |= _untruncated()
+    if rules.guardian is not None:
+        blocks |= dict.fromkeys(_SIGNALS, _spared(rules.guardian))
+    return blocks
+
+
+def _shared() -> dict[str, Block]:
+    blocks: dict[str, Block] = dict.fromkeys(_SHARED, (_refuse(errno.EPERM),))
+    blocks |= dict.fromkeys(_METADATA, (_refuse(0),))
+    blocks |= {name: _refused_flags(argument, _FAST_OPEN) for name, argument in _SENDS.items()}
+    blocks["ioctl"] = _refused_values(1, _SET_FILE_FLAGS)
+    blocks["prlimit64"] = (_argument(0), (_JUMP_EQUAL, 0, 1, 0), _allow(), _refuse(errno.EPERM))
+    return blocks
+
+
+def _socket(rules: Rules) -> Block:
+    families = [family for family in (socket.AF_UNIX,) if rules.unix]
+    if rules.network == "namespace":
+        families += [*_INET, _AF_NETLINK]  # type: ignore[list-item]
+    plain = [step for family in families for step in ((_JUMP_EQUAL, 0, 1, int(family)), _allow())]
+    inet = _tcp() if rules.network == "tcp" else ()
+    return (_argument(0), *plain, *inet, _refuse(errno.EAFNOSUPPORT))
+
+
+def _tcp() -> Block:
+    """Allow streams of protocol 0 or TCP, the family being loaded; Landlock does not see MPTCP and SMC."""
+    inner: Block = (
+        _argument(1),
+        (_AND, 0, 0, _TYPE_MASK),
+        (_JUMP_EQUAL, 1, 0, socket.SOCK_STREAM),
+        _refuse(errno.EPERM),
+        _argument(2),
+        (_JUMP_EQUAL, 1, 0, 0),
+        (_JUMP_EQUAL, 0, 1, socket.IPPROTO_TCP),
+        _allow(),
+        _refuse(errno.EPERM),
+    )
+    return (
+        (_JUMP_EQUAL, 1, 0, socket.AF_INET),
+        (_JUMP_EQUAL, 0, len(inner), socket.AF_INET6),
+        *inner,
+    )
+
+
+def _socketpair() -> Block:
+    """Allow streams only: a datagram socket, paired or not, can send to any path."""
+    return (
+        _argument(1),
+        (_AND, 0, 0, _TYPE_MASK),
+        (_JUMP_EQUAL, 0, 1, socket.SOCK_STREAM),
+        _allow(),
+        _refuse(errno.EPERM),
+    )
+
+
+def _untruncated() -> dict[str, Block]:
+    return {
+        "truncate": (_refuse(errno.EPERM),),
+        "openat2": (_refuse(errno.ENOSYS),),
+        "open": _unless_read_only_truncation(1),
+        "openat": _unless_read_only_truncation(2),
+    }
+
+
+def _unless_read_only_truncation(flags: int) -> Block:
+    return (
+        _argument(flags),
+        (_JUMP_SET, 0, 2, os.O_TRUNC),
+        (_JUMP_SET, 1, 0, os.O_ACCMODE),
+        _refuse(errno.EPERM),
+        _allow(),
+    )
+
+
+def _spared(guardian: int) -> Block:
+    """Refuse the guardian's process id, its group's, and everybody's."""
+    return _refused_values(0, (guardian, _EVERYBODY + 1 - guardian, _EVERYBODY))
+
+
+def _refused_flags(argument: int, flags: int) -> Block:
+    return (_argument(argument), (_JUMP_SET, 0, 1, flags), _refuse(errno.EPERM), _allow())
+
+
+def _refused_values(argument: int, values: Iterable[int]) -> Block:
+    tests = [step for value in values for step in ((_JUMP_EQUAL, 0, 1, value), _refuse(errno.EPERM))]
+    return (_argument(argument), *tests, _allow())
+
+
+def _argument(index: int) -> Step:
+    """Load the low half of an argument; the kernel reads no more of any that are looked at here."""
+    return (_LOAD_WORD, 0, 0, _ARGUMENTS_AT + 8 * index)
+
+
+def _allow() -> Step:
+    return (_RETURN, 0, 0, _ALLOW)
+
+
+def _refuse(number: int) -> Step:
+    return (_RETURN, 0, 0, _ERRNO | number)

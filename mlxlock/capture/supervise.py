@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mlxlock.capture.confinement import Confinement
 from mlxlock.capture.handoff import Handed, HandoffError, Order, exchange, release
 from mlxlock.capture.process import Process, await_end
 from mlxlock.errors import SandboxError
@@ -19,6 +20,7 @@ from mlxlock.ports import Job, Outcome
 
 STUB: Final = Path(__file__).with_name("stub.py")
 _READY_TIMEOUT_S: Final = 60.0
+_GUARDIAN_TIMEOUT_S: Final = 10.0
 _BACKLOG: Final = 128
 
 
@@ -33,6 +35,9 @@ class Enclosure:
         keep_fds: Descriptors that this command line names.
         own_network: Whether the inside has loopback ports of its own, so that the stub has to listen.
         own_processes: Whether the inside has process ids of its own.
+        guarded: Whether the stub stays as the child's guardian, which has to be given the time to end all.
+        confine: From a job, the ports of its services and the guardian's process id to what the stub puts
+            around the child; None when the sandbox around the stub is enough.
         explain: From what the sandbox wrote to stderr to an error that names the cause and its cure.
     """
 
@@ -42,6 +47,8 @@ class Enclosure:
     own_network: bool
     own_processes: bool
     explain: Callable[[str], SandboxError]
+    guarded: bool = False
+    confine: Callable[[Job, Mapping[str, int], int], Confinement] | None = None
     keep_fds: tuple[int, ...] = ()
 
 
@@ -59,15 +66,16 @@ def supervise(job: Job, enclosure: Enclosure) -> Outcome:
         keep = (theirs.fileno(), *enclosure.keep_fds)
         process = stack.enter_context(Process(enclosure.command(stub), keep_fds=keep, echo=echo))
         theirs.close()
-        handed = _start(process, ours, _order(job, enclosure, outside), enclosure)
-        stack.callback(_gone, handed, process)
+        stack.callback(_end, process, ours, enclosure)
+        handed = _start(process, ours, _order(job, enclosure, outside, process.pid), enclosure)
+        stack.callback(_gone, handed, process, ours, enclosure)
         listeners = outside or _inside(handed, stack)
         with ExitStack() as serving:
             for name, service in job.services.items():
                 serving.enter_context(service.serve(listeners[name]))
             release(ours)
             in_time = process.wait(job.timeout_s)
-            process.end()
+            _end(process, ours, enclosure)
     return Outcome(
         exit_code=process.exit_code, timed_out=not in_time, stdout=process.stdout, stderr=process.stderr
     )
@@ -89,7 +97,7 @@ def _inside(handed: Handed, stack: ExitStack) -> Mapping[str, socket.socket]:
     }
 
 
-def _order(job: Job, enclosure: Enclosure, outside: Mapping[str, socket.socket]) -> Order:
+def _order(job: Job, enclosure: Enclosure, outside: Mapping[str, socket.socket], guardian: int) -> Order:
     ports = {name: service.port for name, service in job.services.items()}
     ports |= {name: int(listener.getsockname()[1]) for name, listener in outside.items()}
     return Order(
@@ -99,6 +107,8 @@ def _order(job: Job, enclosure: Enclosure, outside: Mapping[str, socket.socket])
         ports=ports if enclosure.own_network else {},
         memory_bytes=job.memory_bytes,
         own_processes=enclosure.own_processes,
+        guarded=enclosure.guarded,
+        confinement=None if enclosure.confine is None else enclosure.confine(job, ports, guardian),
     )
 
 
@@ -112,14 +122,22 @@ def _start(process: Process, control: socket.socket, order: Order, enclosure: En
     try:
         return exchange(control, order, timeout_s=_READY_TIMEOUT_S)
     except HandoffError as error:
-        process.end()
+        _end(process, control, enclosure)
         if error.reason is None:
             raise enclosure.explain(process.stderr) from error
         raise SandboxError(f"`{order.argv[0]}` cannot be started in the sandbox: {error.reason}") from error
 
 
-def _gone(handed: Handed, process: Process) -> None:
+def _end(process: Process, control: socket.socket, enclosure: Enclosure) -> None:
+    """Let the guardian end all, then end it; a second time does nothing."""
+    control.close()
+    if enclosure.guarded:
+        process.wait(_GUARDIAN_TIMEOUT_S)
     process.end()
+
+
+def _gone(handed: Handed, process: Process, control: socket.socket, enclosure: Enclosure) -> None:
+    _end(process, control, enclosure)
     if handed.init is not None:
         await_end(handed.init)
         os.close(handed.init)

@@ -131,3 +131,11 @@ def _check(path: Path, home: Path | None) -> None:
             f"`{path}` would open the whole of `{opened}` to code of strangers",
             hint="move the project and its interpreter into a directory of their own",
         )
+
+
+def user_home() -> Path | None:
+    """The user's home directory; None for a user id without an entry, as containers give them."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None

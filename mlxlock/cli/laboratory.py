@@ -95,14 +95,15 @@ class RealLaboratory:
 
     @cached_property
     def _sandbox(self) -> Sandbox:
-        from mlxlock.capture.choose import choose
+        from mlxlock.capture.choose import Choice, choose
         from mlxlock.capture.none import NoSandbox
 
         python = self.interpreter().python
         if not self.sandboxed:
             return NoSandbox(python=python)
         ours = None if self._project is None else self._project.root
-        return choose(self._manifest.sandbox.require, project=ours, python=python)
+        choice = Choice(memory=self.store_dir / "sandboxes", on_event=self._on_event)
+        return choose(self._manifest.sandbox.require, project=ours, python=python, choice=choice)
 
     def sandbox(self) -> Sandbox:
         """The best sandbox that works here.

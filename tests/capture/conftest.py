@@ -1,4 +1,4 @@
-"""Users to run sandboxes as, and a scratch directory that each of them may use.
+"""Users to run sandboxes as, in each backend, and a scratch directory that each of them may use.
 
 As root, every suite here runs twice: as root and, through `setpriv`, as a user without any privilege.
 """
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,23 @@ class User:
         prefix: What makes a command line theirs.
         python: An interpreter that they can run.
         packages: Where mlxlock's dependencies are, for that interpreter.
+        backend: What keeps their jobs in, as `driver.sandbox_of` names it.
     """
 
     prefix: tuple[str, ...]
     python: Path
     packages: tuple[Path, ...]
+    backend: str = "linux-bwrap"
+
+    @property
+    def has_namespaces(self) -> bool:
+        """Whether the network, IPC and mounts are the job's own."""
+        return "landlock" not in self.backend
+
+    @property
+    def has_own_view(self) -> bool:
+        """Whether what a job may not see is not there at all, instead of closed."""
+        return "bwrap" in self.backend
 
     def command(self) -> tuple[str, ...]:
         """The command line that reads an order."""
@@ -58,9 +70,19 @@ class User:
         Raises:
             AssertionError: The sandbox refused, or the driver failed.
         """
+        answer = self.answer(**order)
+        assert "refused" not in answer, answer
+        return Outcome(**answer)
+
+    def answer(self, **order: Any) -> dict[str, Any]:
+        """Run one job; what the driver says of it.
+
+        Raises:
+            AssertionError: The driver failed.
+        """
         done = subprocess.run(
             self.command(),
-            input=json.dumps(order),
+            input=json.dumps({"backend": self.backend, **order}),
             env=self.environment(),
             cwd=_REPO,
             capture_output=True,
@@ -69,9 +91,8 @@ class User:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout.splitlines()[-1])
-        assert "refused" not in answer, answer
-        return Outcome(**answer)
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return answer
 
     def python_run(self, code: str, **order: Any) -> Outcome:
         """Run a Python program in the sandbox, by this user's interpreter."""
@@ -96,8 +117,15 @@ def _plain_user() -> User | None:
     return None
 
 
+BACKENDS = ("linux-bwrap", "linux-namespaces", "linux-landlock")
+"""Every backend for Linux."""
+
+VARIANTS = (*BACKENDS, "linux-bwrap@nested", "linux-namespaces@processes", "linux-landlock@5")
+"""Also what they do without: `--disable-userns`, a process namespace, Landlock's limits for signals."""
+
+
 @pytest.fixture(scope="session", params=["myself", "plain user"])
-def user(request: pytest.FixtureRequest) -> User:
+def somebody(request: pytest.FixtureRequest) -> User:
     """Whoever runs the suite; when that is root, also a user without any privilege."""
     if request.param == "myself":
         return User(prefix=(), python=Path(sys.executable), packages=())
@@ -107,11 +135,23 @@ def user(request: pytest.FixtureRequest) -> User:
     return plain
 
 
+@pytest.fixture(params=BACKENDS)
+def user(request: pytest.FixtureRequest, somebody: User) -> User:
+    """Somebody, in each backend."""
+    return replace(somebody, backend=request.param)
+
+
+@pytest.fixture(params=VARIANTS)
+def user_of_any(request: pytest.FixtureRequest, somebody: User) -> User:
+    """Somebody, in each backend, also where it does without something."""
+    return replace(somebody, backend=request.param)
+
+
 @pytest.fixture
-def place(user: User) -> Iterator[Path]:
+def place(somebody: User) -> Iterator[Path]:
     """A directory below /tmp that belongs to the user."""
     folder = Path(tempfile.mkdtemp(prefix="mlxk-capture-", dir="/tmp"))
-    if user.prefix:
+    if somebody.prefix:
         os.chown(folder, _PLAIN_ID, _PLAIN_ID)
     yield folder
     shutil.rmtree(folder)

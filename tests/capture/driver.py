@@ -5,6 +5,8 @@ kill the process that runs one.
 """
 
 import json
+import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +16,14 @@ from pathlib import Path
 from socket import SHUT_RDWR, socket
 from typing import Any
 
-from mlxlock.capture.choose import choose
+from mlxlock.capture.confined import Confined
+from mlxlock.capture.confinement import Means
+from mlxlock.capture.interpreter import interpreter_paths
+from mlxlock.capture.linux_bwrap import find_bwrap
+from mlxlock.capture.linux_landlock import find_landlock
+from mlxlock.capture.linux_namespaces import find_namespaces
 from mlxlock.capture.none import NoSandbox
+from mlxlock.capture.search import Search
 from mlxlock.errors import SandboxError
 from mlxlock.ports import Job, Outcome, Sandbox, Service
 
@@ -61,10 +69,32 @@ def job_of(order: Mapping[str, Any]) -> Job:
     )
 
 
+def sandbox_of(backend: str) -> Sandbox:
+    """The backend of this name, untried; variants stand for kernels that offer less than this one."""
+    name, _, variant = backend.partition("@")
+    search = Search(which=_which, search_path=os.defpath, project=None, python=Path(sys.executable))
+    if name == "none":
+        return NoSandbox()
+    if variant.isdecimal():
+        visible = interpreter_paths(search.python)
+        means = Means(namespaces=False, processes=False, abi=int(variant), visible=visible)
+        return Confined(name=backend, level="partial", python=search.python, means=means)
+    find = {
+        "linux-bwrap": find_bwrap,
+        "linux-namespaces": find_namespaces,
+        "linux-landlock": find_landlock,
+    }[name]
+    candidates = list(find(search))
+    return candidates[1 if variant else 0].sandbox
+
+
+def _which(name: str, path: str) -> str | None:
+    return shutil.which(name, path=path)
+
+
 def run(order: Mapping[str, Any]) -> Outcome:
     """Run the job of an order in the backend it names."""
-    sandbox: Sandbox = NoSandbox() if order.get("backend") == "none" else choose("full", project=None)
-    return sandbox.run(job_of(order))
+    return sandbox_of(order["backend"]).run(job_of(order))
 
 
 def main() -> None:

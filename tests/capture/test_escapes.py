@@ -1,12 +1,14 @@
-"""What code inside the real sandbox tries, and must not be able to do."""
+"""What code inside each real sandbox tries, and must not be able to do."""
 
+import ctypes
 import json
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,11 @@ from tests.capture.driver import GREETING
 pytestmark = pytest.mark.sandbox
 
 _TRY = """
-import errno, os, socket, sys
+import ctypes, errno, os, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(answer):
+    if answer < 0:
+        raise OSError(ctypes.get_errno(), "")
 def tried(what):
     try:
         what()
@@ -26,6 +32,8 @@ def tried(what):
     else:
         print("DONE")
 """
+CLOSED = {"EACCES", "ENOENT", "EPERM", "EROFS"}
+UNREACHABLE = {"ECONNREFUSED", "ENETUNREACH", "EADDRNOTAVAIL", "EACCES", "EPERM", "EAFNOSUPPORT"}
 
 
 def attempts(user: User, *expressions: str, **order: object) -> list[str]:
@@ -42,6 +50,9 @@ def host_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+# --- the network --------------------------------------------------------------------------------------------
+
+
 def test_the_only_ports_are_those_that_are_served_from_outside(user: User, host_port: int) -> None:
     code = (
         "import os, socket\n"
@@ -52,13 +63,20 @@ def test_the_only_ports_are_those_that_are_served_from_outside(user: User, host_
     services = {"hub": 8001, "egress": 8002}
     outcome = user.python_run(code, services=services, env={"HUB": "{hub}", "EGRESS": "{egress}"})
     assert outcome.stdout.splitlines() == [GREETING.format("hub"), GREETING.format("egress")]
-    reach = f"socket.create_connection(('127.0.0.1', {host_port}), 5)"
-    assert attempts(user, reach, services=services) == ["ECONNREFUSED"]
+    fast = f"socket.socket().sendto(b'x', {0x20000000}, ('127.0.0.1', {host_port}))"
+    multipath = "socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)"
+    reach = [
+        f"socket.create_connection(('127.0.0.1', {host_port}), 5)",
+        f"socket.create_connection(('::1', {host_port}), 5)",
+        f"{multipath}.connect(('127.0.0.1', {host_port}))",
+        fast,
+    ]
+    assert set(attempts(user, *reach, services=services)) <= UNREACHABLE
 
 
-def test_without_services_there_is_no_listener(user: User) -> None:
-    reach = "socket.create_connection(('127.0.0.1', 8001), 5)"
-    assert attempts(user, reach, env={"PORT": "{hub}"}) == ["ECONNREFUSED"]
+def test_without_services_there_is_no_network(user: User, host_port: int) -> None:
+    reach = [f"socket.create_connection(('127.0.0.1', {port}), 5)" for port in (8001, host_port)]
+    assert set(attempts(user, *reach, env={"PORT": "{hub}"})) <= {"ECONNREFUSED", "EAFNOSUPPORT", "EACCES"}
 
 
 def test_no_address_is_reachable(user: User) -> None:
@@ -69,7 +87,27 @@ def test_no_address_is_reachable(user: User) -> None:
         "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
         services={"hub": 8001},
     )
-    assert set(found) <= {"ENETUNREACH", "EADDRNOTAVAIL"}
+    assert set(found) <= UNREACHABLE
+
+
+def test_no_datagram_reaches_the_host(user: User, place: Path) -> None:
+    path = place / "socket"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket(socket.AF_UNIX) as _:
+        udp.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as named:
+            named.bind(str(path))
+            path.chmod(0o777)
+            attempts(
+                user,
+                f"socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', {udp.getsockname()!r})",
+                f"socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', {str(path)!r})",
+                services={"hub": 8001},
+                readable=[str(place)] if not user.has_own_view else [],
+            )
+            for listener in (udp, named):
+                listener.settimeout(0)
+                with pytest.raises(BlockingIOError):
+                    listener.recv(1)
 
 
 def test_no_raw_and_no_vm_sockets(user: User) -> None:
@@ -78,6 +116,7 @@ def test_no_raw_and_no_vm_sockets(user: User) -> None:
         "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
         "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)",
         "socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)",
+        services={"hub": 8001},
     )
     assert found == ["EAFNOSUPPORT", "EPERM", "EAFNOSUPPORT"]
 
@@ -97,84 +136,6 @@ def test_no_name_is_resolved(user: User) -> None:
     assert attempts(user, "socket.getaddrinfo('huggingface.co', 443)") == ["gaierror"]
 
 
-def test_nothing_of_the_system_is_written(user: User, place: Path) -> None:
-    workspace, cache = place / "ws", place / "ws" / "cache"
-    cache.mkdir(parents=True)
-    own(user, workspace, cache)
-    found = attempts(
-        user,
-        "open('/etc/mlxk', 'w')",
-        "open('/usr/mlxk', 'w')",
-        "open('/mlxk', 'w')",
-        "open(os.path.join(os.path.dirname(os.__file__), 'mlxk'), 'w')",
-        f"open('{workspace}/mlxk', 'w')",
-        f"open('{cache}/mlxk', 'w')",
-        readable=[str(workspace)],
-        writable=[str(cache)],
-    )
-    assert found[-1] == "DONE"
-    assert set(found[:-1]) <= {"EROFS", "EACCES"}
-    assert [path.name for path in workspace.rglob("*")] == ["cache", "mlxk"]
-
-
-def test_what_is_written_around_a_visible_directory_stays_inside(user: User, place: Path) -> None:
-    (place / "ws").mkdir()
-    write = f"open('{place}/mlxk', 'w')"
-    assert attempts(user, write, readable=[str(place / "ws")]) == ["DONE"]
-    assert [path.name for path in place.iterdir()] == ["ws"]
-
-
-def test_a_readable_directory_inside_a_writable_one_stays_readable(user: User, place: Path) -> None:
-    inner = place / "models"
-    inner.mkdir()
-    own(user, inner)
-    write = [f"open('{place}/a', 'w')", f"open('{inner}/a', 'w')"]
-    assert attempts(user, *write, writable=[str(place)], readable=[str(inner)]) == ["DONE", "EROFS"]
-
-
-def test_paths_through_symlinks_are_found_by_both_names(user: User, place: Path) -> None:
-    (place / "real" / "ws").mkdir(parents=True)
-    (place / "real" / "ws" / "file").write_text("here", encoding="ascii")
-    (place / "link").symlink_to("real")
-    asked = place / "link" / "ws"
-    read = [f"open('{asked}/file')", f"open('{place}/real/ws/file')", f"os.listdir('{place}/real/../..')"]
-    assert attempts(user, *read, readable=[str(asked)]) == ["DONE", "DONE", "DONE"]
-    assert attempts(user, *read[:2], readable=[str(asked), str(place)]) == ["DONE", "DONE"]
-
-
-def test_homes_and_neighbours_are_absent(user: User, place: Path) -> None:
-    (place / "secret").write_text("token", encoding="ascii")
-    (place / "ws").mkdir()
-    outcome = user.python_run(
-        "import os\n"
-        f"print(os.path.exists('{place}/secret'), os.listdir('/home'), os.path.exists('/etc/shadow'))\n"
-        "print([n for n in os.listdir('/root') if n != '.pyenv'], os.path.exists('/root/.ssh'))",
-        readable=[str(place / "ws")],
-    )
-    assert outcome.stdout.splitlines()[0] == "False [] False"
-    assert outcome.stdout.splitlines()[1] == "[] False"
-
-
-def test_what_is_hidden_in_a_project_cannot_be_read(user: User, place: Path) -> None:
-    project = place / "project"
-    (project / ".git" / "refs").mkdir(parents=True)
-    (project / ".git" / "config").write_text("token", encoding="ascii")
-    for name in ("app.py", ".env", ".env.local"):
-        (project / name).write_text("token", encoding="ascii")
-    code = f"""
-import os
-for name in (".git/config", ".env", ".env.local", "app.py"):
-    try:
-        print(repr(open(os.path.join({str(project)!r}, name)).read()))
-    except OSError:
-        print("''")
-print(os.listdir({str(project / ".git")!r}))
-"""
-    hidden = [str(project / name) for name in (".git", ".env", ".env.local", ".env.absent")]
-    outcome = user.python_run(code, readable=[str(project)], hidden=hidden)
-    assert outcome.stdout.splitlines() == ["''", "''", "''", "'token'", "[]"]
-
-
 def test_no_host_unix_socket(user: User, place: Path) -> None:
     abstract = f"mlxk-{os.getpid()}"
     with socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as nameless:
@@ -188,50 +149,227 @@ def test_no_host_unix_socket(user: User, place: Path) -> None:
             f"socket.socket(socket.AF_UNIX).connect('{place}/socket')",
             f"socket.socket(socket.AF_UNIX).connect('\\0{abstract}')",
         )
-    assert found == ["ENOENT", "ECONNREFUSED"]
+    assert found == (["ENOENT", "ECONNREFUSED"] if user.has_own_view else ["EAFNOSUPPORT"] * 2)
 
 
-def test_no_mount_no_namespace_no_device(user: User) -> None:
-    code = """
-import ctypes, os
-libc = ctypes.CDLL(None, use_errno=True)
-print(libc.mount(b"none", b"/tmp", b"tmpfs", 0, None))
-print(libc.unshare(0x10000000))
-print(libc.unshare(0x00020000))
-print(libc.mknod(b"/tmp/disk", 0o60600, 0x700))
-print([line.split()[1] for line in open("/proc/self/status") if line.startswith(("CapEff", "CapBnd"))])
+# --- files --------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_written_but_what_may_be(user: User, place: Path) -> None:
+    workspace, cache = place / "ws", place / "ws" / "cache"
+    cache.mkdir(parents=True)
+    (workspace / "kept").write_text("as it was", encoding="ascii")
+    own(user, workspace, cache, workspace / "kept")
+    found = attempts(
+        user,
+        "open('/etc/mlxk', 'w')",
+        "open('/usr/mlxk', 'w')",
+        "open('/mlxk', 'w')",
+        "open(os.path.join(os.path.dirname(os.__file__), 'mlxk'), 'w')",
+        f"open('{workspace}/mlxk', 'w')",
+        f"open('{workspace}/kept', 'a')",
+        f"os.truncate('{workspace}/kept', 0)",
+        f"os.open('{workspace}/kept', os.O_RDONLY | os.O_TRUNC)",
+        f"os.rename('{workspace}/kept', '{cache}/kept')",
+        f"os.link('{workspace}/kept', '{cache}/linked')",
+        f"os.unlink('{workspace}/kept')",
+        f"open('{cache}/mlxk', 'w')",
+        readable=[str(workspace)],
+        writable=[str(cache)],
+    )
+    assert found[-1] == "DONE"
+    assert set(found[:-1]) <= CLOSED | {"EXDEV"}
+    assert sorted(path.name for path in workspace.rglob("*")) == ["cache", "kept", "mlxk"]
+    assert (workspace / "kept").read_text(encoding="ascii") == "as it was"
+
+
+def test_modes_and_times_of_what_may_not_be_written_stay(user: User, place: Path) -> None:
+    inside, outside = place / "ws" / "kept", place / "kept"
+    inside.parent.mkdir()
+    for path in (inside, outside):
+        path.touch(0o600)
+        os.utime(path, (7, 7))
+        own(user, path)
+    attempts(
+        user,
+        *(
+            f"{change.format(repr(str(path)))}"
+            for path in (inside, outside)
+            for change in (
+                "os.chmod({}, 0o777)",
+                "os.chown({}, os.getuid(), os.getgid())",
+                "os.utime({}, (9, 9))",
+                "os.setxattr({}, 'user.mlxk', b'x')",
+                "os.fchmod(os.open({}, os.O_RDONLY), 0o777)",
+            )
+        ),
+        readable=[str(inside.parent)],
+    )
+    for path in (inside, outside):
+        assert (path.stat().st_mode & 0o777, path.stat().st_mtime, os.listxattr(path)) == (0o600, 7, [])
+
+
+def test_what_is_written_around_a_visible_directory_stays_inside(user: User, place: Path) -> None:
+    (place / "ws").mkdir()
+    write = f"open('{place}/mlxk', 'w')"
+    (found,) = attempts(user, write, readable=[str(place / "ws")])
+    assert found == "DONE" if user.has_own_view else found in CLOSED
+    assert [path.name for path in place.iterdir()] == ["ws"]
+
+
+def test_a_readable_directory_inside_a_writable_one_stays_readable(user: User, place: Path) -> None:
+    inner = place / "models"
+    inner.mkdir()
+    own(user, inner)
+    order = {"writable": [str(place)], "readable": [str(inner)]}
+    if not user.has_namespaces:
+        answer = user.answer(argv=["/bin/true"], **order)
+        assert "cannot be kept read-only" in answer["refused"][0]
+        return
+    write = [f"open('{place}/a', 'w')", f"open('{inner}/a', 'w')"]
+    assert attempts(user, *write, **order) == ["DONE", "EROFS"]
+
+
+def test_paths_through_symlinks_are_found_by_both_names(user: User, place: Path) -> None:
+    (place / "real" / "ws").mkdir(parents=True)
+    (place / "real" / "ws" / "file").write_text("here", encoding="ascii")
+    (place / "link").symlink_to("real")
+    asked = place / "link" / "ws"
+    read = [f"open('{asked}/file')", f"open('{place}/real/ws/file')", f"os.listdir('{asked}')"]
+    assert attempts(user, *read, readable=[str(asked)]) == ["DONE", "DONE", "DONE"]
+    assert attempts(user, *read[:2], readable=[str(asked), str(place)]) == ["DONE", "DONE"]
+
+
+def test_homes_and_neighbours_are_closed(user: User, place: Path) -> None:
+    (place / "secret").write_text("token", encoding="ascii")
+    (place / "ws").mkdir()
+    (place / "ws" / "way-out").symlink_to(place / "secret")
+    own(user, place / "secret")
+    code = f"""
+import os
+def names(path):
+    try:
+        return [name for name in os.listdir(path) if name != ".pyenv"]
+    except OSError:
+        return []
+def text(path):
+    try:
+        return open(path).read()
+    except OSError:
+        return ""
+print(names("/home") + names("/root") + [n for n in names({str(place)!r}) if n != "ws"])
+print([text(p) for p in ({str(place / "secret")!r}, {str(place / "ws" / "way-out")!r}, "/etc/shadow")])
 """
-    outcome = user.python_run(code)
-    assert outcome.stdout.splitlines() == ["-1", "-1", "-1", "-1", "['0000000000000000', '0000000000000000']"]
+    outcome = user.python_run(code, readable=[str(place / "ws")])
+    assert outcome.stdout.splitlines() == ["[]", "['', '', '']"], outcome.stderr
+
+
+def test_what_is_hidden_in_a_project_cannot_be_read(user: User, place: Path) -> None:
+    project = place / "project"
+    (project / ".git" / "refs").mkdir(parents=True)
+    (project / "package").mkdir()
+    (project / ".git" / "config").write_text("token", encoding="ascii")
+    for name in ("app.py", ".env", ".env.local", "package/.env", "package/module.py"):
+        (project / name).write_text("token", encoding="ascii")
+    (project / "alias").symlink_to(".env")
+    own(user, *project.rglob("*"))
+    code = f"""
+import os
+os.chdir({str(project)!r})
+for name in (".git/config", ".env", ".env.local", "package/.env", "alias", "app.py", "package/module.py"):
+    try:
+        print(repr(open(name).read()))
+    except OSError:
+        print("''")
+print("app.py" in os.listdir("."), os.listdir("package").count("module.py"), sorted(os.listdir(".git")))
+try:
+    open("new", "w")
+except OSError:
+    print("read-only")
+"""
+    hidden = [str(project / name) for name in (".git", ".env", ".env.local", "package/.env", ".env.absent")]
+    outcome = user.python_run(code, readable=[str(project)], hidden=hidden)
+    *seen, names, written = outcome.stdout.splitlines()
+    assert seen == ["''"] * 5 + ["'token'"] * 2, outcome.stderr
+    assert names == ("True 1 []" if user.has_namespaces else "True 1 ['config', 'refs']")
+    assert written == "read-only"
+
+
+# --- other processes ----------------------------------------------------------------------------------------
 
 
 def test_the_environment_is_exactly_what_was_given(user: User) -> None:
     env = {"A": "1", "LANG": "C.UTF-8", "URL": "http://127.0.0.1:{hub}/x", "UMLAUT": "ä\n"}
     outcome = user.run(argv=["/usr/bin/env", "-0"], env=env, services={"hub": 8002})
     got = dict(pair.split("=", 1) for pair in outcome.stdout.rstrip("\0").split("\0"))
-    assert got == {**env, "URL": "http://127.0.0.1:8002/x"}
+    assert got["URL"].removeprefix("http://127.0.0.1:").removesuffix("/x").isdecimal()
+    assert got | {"URL": ""} == env | {"URL": ""}
 
 
-def test_proc_shows_nothing_of_the_parent(user: User) -> None:
-    code = """
+def test_proc_shows_nothing_of_other_processes(user_of_any: User) -> None:
+    code = f"""
 import os
-for pid in filter(str.isdigit, os.listdir("/proc")):
-    for name in ("environ", "cmdline"):
+try:
+    names = os.listdir("/proc")
+except OSError:
+    names = ["self", "1", *map(str, range(os.getppid() - 20, os.getpid() + 20)), "{os.getpid()}"]
+for pid in names:
+    for name in ("environ", "cmdline", "mem", "maps", "cwd/README.md", "root/etc/shadow"):
         try:
-            print(open(f"/proc/{pid}/{name}", "rb").read())
+            print(open(f"/proc/{{pid}}/{{name}}", "rb").read())
         except OSError as error:
             print(error.strerror)
 """
-    outcome = user.python_run(code, env={"SECRET_PREFIX": "given"})
+    outcome = user_of_any.python_run(code, env={"SECRET_PREFIX": "given"})
     assert "hf_secret" not in outcome.stdout
     assert "HF_TOKEN" not in outcome.stdout
     assert "driver" not in outcome.stdout
     assert "given" in outcome.stdout
 
 
-def test_the_environment_is_not_on_any_command_line(user: User) -> None:
-    code = "import sys; print(open('/proc/1/cmdline').read().count('prefix-7f3a'))"
-    assert user.python_run(code, env={"URL": "prefix-7f3a"}).stdout == "0\n"
+def test_no_mount_no_namespace_no_device_no_tracing(user_of_any: User) -> None:
+    code = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.mount(b"none", b"/tmp", b"tmpfs", 0, None))
+print(libc.unshare(0x10000000), libc.unshare(0x00020000), libc.setns(0, 0))
+print(libc.clone(None, None, 0x10000000 | 17, None))
+print(libc.mknod(b"disk", 0o60600, 0x700))
+print(libc.ptrace(16, os.getppid(), 0, 0))
+status = [line.split() for line in open("/proc/self/status")]
+print([words[1] for words in status if words[0] in ("CapEff:", "CapPrm:", "NoNewPrivs:")])
+"""
+    said = user_of_any.python_run(code).stdout.splitlines()
+    assert said[:5] == ["-1", "-1 -1 -1", "-1", "-1", "-1"]
+    assert said[5] == "['0000000000000000', '0000000000000000', '1']"
+
+
+def test_a_setuid_program_gives_nothing(user: User, place: Path) -> None:
+    program = place / "id"
+    program.write_bytes(Path("/usr/bin/id").read_bytes())
+    program.chmod(0o4755)
+    outcome = user.run(argv=[str(program), "-u"], readable=[str(place)])
+    assert outcome.stdout.strip() == str(place.stat().st_uid), outcome.stderr
+
+
+def test_no_memory_is_shared_with_the_user_s_processes(user: User) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    key = 0x6D6C7800 + os.getpid() % 256
+    segment = libc.shmget(key, 4096, 0o1666)
+    assert segment >= 0
+    try:
+        (found,) = attempts(user, f"call(libc.shmget({key}, 4096, 0o666))")
+    finally:
+        libc.shmctl(segment, 0, None)
+    assert found in {"ENOENT", "EPERM"}
+
+
+def test_the_users_other_processes_get_no_signal(user: User) -> None:
+    with subprocess.Popen([*user.prefix, "sleep", "30"]) as bystander:
+        attempts(user, f"os.kill({bystander.pid}, 9)", f"os.kill({bystander.pid}, 15)")
+        alive = bystander.poll() is None
+        bystander.kill()
+    assert alive
 
 
 _STAYS = """
@@ -248,34 +386,68 @@ while not os.path.exists(sys.argv[1]):
     time.sleep(0.01)
 time.sleep(float(sys.argv[2]))
 """
+_RUNS_AWAY = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for target, how in ((os.getppid(), 9), (-os.getppid(), 9), (0, 15), (-1, 15)):
+    try:
+        os.kill(target, how) if target else None
+    except OSError:
+        pass
+if os.fork() == 0:
+    while True:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        with open(sys.argv[1], "w") as beat:
+            beat.write(str(time.time()))
+        if os.fork():
+            os._exit(0)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.01)
+time.sleep(float(sys.argv[2]))
+"""
+"""It shoots at its guardian first, then flees from process to process."""
 
 
 def still_beats(beat: Path) -> bool:
     before = beat.read_text(encoding="ascii")
-    time.sleep(0.2)
+    time.sleep(0.1)
     return beat.read_text(encoding="ascii") != before
 
 
-@pytest.mark.parametrize(("lasts", "timed_out"), [("60", True), ("0", False)])
-def test_nothing_survives(user: User, place: Path, lasts: str, timed_out: bool) -> None:
+@pytest.mark.parametrize(
+    ("how", "lasts", "timed_out"), [(_STAYS, "0", False), (_RUNS_AWAY, "60", True)], ids=["stays", "flees"]
+)
+def test_nothing_survives(user_of_any: User, place: Path, how: str, lasts: str, timed_out: bool) -> None:
     beat = place / "beat"
-    argv = [str(user.python), "-I", "-S", "-c", _STAYS, str(beat), lasts]
-    outcome = user.run(argv=argv, writable=[str(place)], timeout_s=3)
-    assert (outcome.timed_out, outcome.exit_code) == (timed_out, 137 if timed_out else 0)
+    argv = [str(user_of_any.python), "-I", "-S", "-c", how, str(beat), lasts]
+    outcome = user_of_any.run(argv=argv, writable=[str(place)], timeout_s=1)
+    assert (outcome.timed_out, outcome.exit_code) == (timed_out, 137 if timed_out else 0), outcome.stderr
     assert not still_beats(beat)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_the_child_dies_with_us(user: User, place: Path, how: signal.Signals) -> None:
+def test_the_child_dies_when_we_are_killed(user_of_any: User, place: Path) -> None:
+    _dies_with_us(user_of_any, place, signal.SIGKILL)
+
+
+def test_the_child_dies_when_we_are_interrupted(user: User, place: Path) -> None:
+    _dies_with_us(user, place, signal.SIGINT)
+
+
+def _dies_with_us(user: User, place: Path, how: signal.Signals) -> None:
     beat = place / "beat"
     argv = [str(user.python), "-I", "-S", "-c", _STAYS, str(beat), "60"]
-    order = json.dumps({"argv": argv, "writable": [str(place)], "timeout_s": 60})
+    order = {"backend": user.backend, "argv": argv, "writable": [str(place)], "timeout_s": 60}
     driver = subprocess.Popen(
-        user.command(), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=user.environment()
+        user.command(),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=user.environment(),
     )
     try:
         assert driver.stdin is not None
-        driver.stdin.write(order.encode())
+        driver.stdin.write(json.dumps(order).encode())
         driver.stdin.close()
         _until(beat.exists)
         assert still_beats(beat)
@@ -287,12 +459,14 @@ def test_the_child_dies_with_us(user: User, place: Path, how: signal.Signals) ->
     _until(lambda: not still_beats(beat))
 
 
-def _until(condition: object, *, within_s: float = 20.0) -> None:
-    assert callable(condition)
+def _until(condition: Callable[[], bool], *, within_s: float = 20.0) -> None:
     end = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
+
+
+# --- limits -------------------------------------------------------------------------------------------------
 
 
 def test_memory_is_limited(user: User) -> None:
@@ -306,3 +480,31 @@ def test_output_is_kept_from_its_end(user: User) -> None:
     assert (outcome.exit_code, outcome.stderr) == (1, "failed\n")
     assert outcome.stdout.endswith("xend\n")
     assert len(outcome.stdout) == 64 * 1024
+
+
+def test_a_signal_is_told_as_a_shell_tells_it(user: User) -> None:
+    assert user.python_run("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)").exit_code == 139
+
+
+# --- kernels that offer less --------------------------------------------------------------------------------
+
+
+def test_an_old_landlock_still_keeps_files_whole_without_a_network(somebody: User, place: Path) -> None:
+    user = replace(somebody, backend="linux-landlock@2")
+    (place / "kept").write_text("as it was", encoding="ascii")
+    own(user, place / "kept")
+    kept = place / "kept"
+    truncate = [
+        f"os.truncate('{kept}', 0)",
+        f"os.open('{kept}', os.O_RDONLY | os.O_TRUNC)",
+        f"open('{kept}')",
+    ]
+    assert attempts(user, *truncate, readable=[str(place)]) == ["EPERM", "EPERM", "DONE"]
+    assert attempts(user, "socket.create_connection(('127.0.0.1', 9))") == ["EAFNOSUPPORT"]
+    assert kept.read_text(encoding="ascii") == "as it was"
+
+
+def test_an_old_landlock_refuses_what_needs_a_network(somebody: User) -> None:
+    user = replace(somebody, backend="linux-landlock@3")
+    answer = user.answer(argv=["/bin/true"], services={"hub": 8001})
+    assert "Linux 6.7" in answer["refused"][0]

@@ -36,18 +36,27 @@ def test_the_environment_is_exactly_what_was_given() -> None:
     assert NoSandbox().run(job).stdout == "ONLY=this {hub}\n"
 
 
-def test_a_timeout_kills_the_group(tmp_path: Path) -> None:
+_LEAVES = (
+    "import os, sys, time\n"
+    "if os.fork() == 0:\n"
+    "    os.setsid()\n"
+    "    if os.fork():\n"
+    "        os._exit(0)\n"
+    "    while True:\n"
+    "        open(sys.argv[1], 'w').write(str(time.time())); time.sleep(0.01)\n"
+    "while not os.path.exists(sys.argv[1]):\n"
+    "    time.sleep(0.01)\n"
+    "time.sleep(float(sys.argv[2]))\n"
+)
+
+
+@pytest.mark.parametrize(("lasts", "timed_out"), [("60", True), ("0", False)])
+def test_what_left_its_session_ends_too(tmp_path: Path, lasts: str, timed_out: bool) -> None:
     beat = tmp_path / "beat"
-    code = (
-        "import os, sys, time\n"
-        "os.fork()\n"
-        "while True:\n"
-        "    open(sys.argv[1], 'w').write(str(time.time())); time.sleep(0.01)\n"
-    )
-    outcome = run(code, str(beat), timeout_s=1.5)
-    assert (outcome.timed_out, outcome.exit_code) == (True, 137)
+    outcome = run(_LEAVES, str(beat), lasts, timeout_s=0.8)
+    assert (outcome.timed_out, outcome.exit_code) == (timed_out, 137 if timed_out else 0)
     before = beat.read_text(encoding="ascii")
-    time.sleep(0.2)
+    time.sleep(0.1)
     assert beat.read_text(encoding="ascii") == before
 
 

@@ -1,64 +1,173 @@
 """The filter's program, run by a small interpreter of classic BPF; the real kernel's is in `test_escapes`."""
 
 import errno
+import os
 import struct
 
 import pytest
 
-from mlxlock.capture.seccomp import network_filter
+from mlxlock.capture.seccomp import Rules, system_call_filter
 from mlxlock.errors import SandboxError
 
 ALLOWED = 0x7FFF0000
 KILLED = 0x80000000
+REFUSED = 0x50000 | errno.EPERM
+DONE_NOTHING = 0x50000
+NO_FAMILY = 0x50000 | errno.EAFNOSUPPORT
 X86_64, AARCH64, I386 = 0xC000003E, 0xC00000B7, 0x40000003
+ARCHITECTURES = {"x86_64": X86_64, "aarch64": AARCH64}
+SHARED = Rules(network="tcp", unix=False, shared=True)
 
 
-def verdict(machine: str, *, architecture: int, number: int, argument: int = 0) -> int:
+def verdict(
+    number: int,
+    *arguments: int,
+    machine: str = "x86_64",
+    architecture: int | None = None,
+    rules: Rules | None = None,
+) -> int:
     """What the kernel would answer to one system call."""
-    program = list(struct.iter_unpack("=HBBI", network_filter(machine)))
-    data = struct.pack("=IIQQ", number, architecture, 0, argument)
+    program = list(struct.iter_unpack("=HBBI", system_call_filter(machine, rules or Rules())))
+    data = struct.pack("=IIQ", number, architecture or ARCHITECTURES[machine], 0)
+    data += struct.pack("=6Q", *arguments, *[0] * (6 - len(arguments)))
     place = accumulator = 0
     while True:
         code, if_true, if_false, operand = program[place]
         place += 1
-        if code == 0x20:
-            (accumulator,) = struct.unpack_from("=I", data, operand)
-        elif code == 0x06:
-            return int(operand)
-        else:
-            assert code in {0x15, 0x35}
-            holds = accumulator == operand if code == 0x15 else accumulator >= operand
-            place += if_true if holds else if_false
+        match code:
+            case 0x20:
+                (accumulator,) = struct.unpack_from("=I", data, operand)
+            case 0x54:
+                accumulator &= operand
+            case 0x06:
+                return int(operand)
+            case 0x15 | 0x35 | 0x45:
+                tests = {0x15: accumulator == operand, 0x35: accumulator >= operand}
+                holds = tests.get(code, bool(accumulator & operand))
+                place += if_true if holds else if_false
+            case _:
+                raise AssertionError(code)
+
+
+@pytest.mark.parametrize(("machine", "number"), [("x86_64", 41), ("aarch64", 198)])
+@pytest.mark.parametrize(
+    ("rules", "families"),
+    [
+        (Rules(), {1, 2, 10, 16}),
+        (Rules(unix=False), {2, 10, 16}),
+        (Rules(unix=False, network="none"), set()),
+        (SHARED, {2, 10}),
+    ],
+)
+def test_only_known_families_open_sockets(
+    machine: str, number: int, rules: Rules, families: set[int]
+) -> None:
+    answers = {family: verdict(number, family, 1, machine=machine, rules=rules) for family in range(64)}
+    assert {family for family, answer in answers.items() if answer == ALLOWED} == families
+    assert set(answers.values()) <= {ALLOWED, NO_FAMILY}
 
 
 @pytest.mark.parametrize(
-    ("machine", "architecture", "socket_number"), [("x86_64", X86_64, 41), ("aarch64", AARCH64, 198)]
+    ("kind", "protocol", "answer"),
+    [
+        (1, 0, ALLOWED),
+        (1 | os.O_CLOEXEC | os.O_NONBLOCK, 6, ALLOWED),
+        (1, 262, REFUSED),
+        (2, 0, REFUSED),
+        (3, 1, REFUSED),
+    ],
+    ids=["stream", "tcp", "multipath", "datagram", "raw"],
 )
-def test_only_known_families_open_sockets(machine: str, architecture: int, socket_number: int) -> None:
-    answers = {
-        family: verdict(machine, architecture=architecture, number=socket_number, argument=family)
-        for family in range(64)
-    }
-    assert {family for family, answer in answers.items() if answer == ALLOWED} == {1, 2, 10, 16}
-    assert set(answers.values()) == {ALLOWED, 0x50000 | errno.EAFNOSUPPORT}
+def test_only_tcp_is_left_where_landlock_limits_ports(kind: int, protocol: int, answer: int) -> None:
+    for family in (2, 10):
+        assert verdict(41, family, kind, protocol, rules=SHARED) == answer
 
 
-@pytest.mark.parametrize("number", [425, 426, 427, 248, 249, 250, 0x40000000 | 41])
+@pytest.mark.parametrize(("number", "argument"), [(44, 3), (46, 2), (307, 3)])
+def test_nothing_is_connected_by_sending(number: int, argument: int) -> None:
+    for flags, answer in ((0x4000, ALLOWED), (0x20004000, REFUSED)):
+        arguments = [7] * argument + [flags]
+        assert verdict(number, *arguments, rules=SHARED) == answer
+        assert verdict(number, *arguments) == ALLOWED
+
+
+def test_pairs_of_sockets_are_streams() -> None:
+    answers = [verdict(53, 1, kind, rules=Rules(unix=False)) for kind in (1, 1 | os.O_CLOEXEC, 2, 5)]
+    assert answers == [ALLOWED, ALLOWED, REFUSED, REFUSED]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [425, 426, 427, 248, 249, 250, 0x40000000 | 41, 272, 308, 165, 166, 155, 101, 310, 311, 321, 304],
+)
 def test_ways_around_are_refused(number: int) -> None:
-    assert verdict("x86_64", architecture=X86_64, number=number) == 0x50000 | errno.EPERM
+    assert verdict(number) == REFUSED
+
+
+def test_a_clone_is_only_a_process() -> None:
+    assert verdict(56, 0x01200011) == ALLOWED
+    assert {verdict(56, 1 << bit) for bit in (7, 17, 25, 26, 27, 28, 29, 30)} == {REFUSED}
+    assert verdict(435) == 0x50000 | errno.ENOSYS
+
+
+@pytest.mark.parametrize(
+    "number", [90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 188, 189, 190, 199]
+)
+def test_changes_that_landlock_does_not_see_do_nothing(number: int) -> None:
+    assert verdict(number, rules=SHARED) == DONE_NOTHING
+    assert verdict(number) == ALLOWED
+
+
+@pytest.mark.parametrize("number", [29, 30, 64, 68, 240, 50, 254, 301])
+def test_what_is_shared_with_the_user_is_refused(number: int) -> None:
+    assert verdict(number, rules=SHARED) == REFUSED
+    assert verdict(number) == ALLOWED
+
+
+def test_limits_and_file_flags_are_the_childs_own() -> None:
+    assert (verdict(302, 0, rules=SHARED), verdict(302, 77, rules=SHARED)) == (ALLOWED, REFUSED)
+    assert (verdict(16, 3, 0x5401, rules=SHARED), verdict(16, 3, 0x40086602, rules=SHARED)) == (
+        ALLOWED,
+        REFUSED,
+    )
+
+
+@pytest.mark.parametrize(("number", "flags_at"), [(2, 1), (257, 2)])
+def test_nothing_is_truncated_by_reading_where_landlock_does_not_see_it(number: int, flags_at: int) -> None:
+    old = Rules(truncates=False)
+    for flags, answer in (
+        (os.O_RDONLY | os.O_TRUNC, REFUSED),
+        (os.O_WRONLY | os.O_TRUNC, ALLOWED),
+        (os.O_RDWR | os.O_TRUNC, ALLOWED),
+        (os.O_RDONLY, ALLOWED),
+    ):
+        assert verdict(number, *[0] * flags_at, flags, rules=old) == answer
+        assert verdict(number, *[0] * flags_at, flags) == ALLOWED
+    assert verdict(76, rules=old) == REFUSED
+    assert verdict(437, rules=old) == 0x50000 | errno.ENOSYS
+
+
+def test_no_signal_reaches_the_guardian() -> None:
+    rules = Rules(guardian=4711)
+    for number in (62, 200, 234, 129, 297, 434):
+        for target in (4711, 2**32 - 4711, 2**32 - 1):
+            assert verdict(number, target, rules=rules) == REFUSED
+        assert verdict(number, 4712, rules=rules) == ALLOWED
+        assert verdict(number, 4711) == ALLOWED
 
 
 def test_everything_else_is_allowed() -> None:
-    refused = {
-        number for number in range(470) if verdict("x86_64", architecture=X86_64, number=number) != ALLOWED
+    refused = {number for number in range(470) if verdict(number) != ALLOWED}
+    assert refused == {
+        *(41, 101, 155, 165, 166, 248, 249, 250, 272, 298, 304, 308, 310, 311, 312, 321, 323),
+        *(425, 426, 427, 428, 429, 430, 431, 432, 433, 435, 438, 442, 467),
     }
-    assert refused == {41, 248, 249, 250, 425, 426, 427}
 
 
 def test_another_architectures_calls_kill() -> None:
-    assert verdict("x86_64", architecture=I386, number=1) == KILLED
+    assert verdict(1, architecture=I386) == KILLED
 
 
 def test_an_unknown_machine_is_refused() -> None:
     with pytest.raises(SandboxError, match="`riscv64`"):
-        network_filter("riscv64")
+        system_call_filter("riscv64", Rules())
