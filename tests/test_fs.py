@@ -31,6 +31,7 @@ from mlxlock.fs import (
     locked,
     open_regular,
     same_filesystem,
+    scratch_directory,
     write_atomic,
 )
 from mlxlock.spec.digest import Blake3
@@ -111,6 +112,42 @@ def test_a_refused_write_keeps_the_old_bytes(tmp_path: Path) -> None:
     assert caught.value.hint
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["models.lock"]
+
+
+WRITES = """
+import sys
+from pathlib import Path
+from mlxlock.fs import write_atomic
+for number in range(50):
+    write_atomic(Path(sys.argv[1]), (sys.argv[2] * 1000 + str(number)).encode())
+"""
+KILLED = """
+import os, sys
+from pathlib import Path
+from mlxlock.fs import write_atomic
+os.replace = lambda *_, **__: os.kill(os.getpid(), 9)
+write_atomic(Path(sys.argv[1]), b"x" * 5000)
+"""
+
+
+def test_what_a_killed_writer_left_is_cleared_away_by_the_next(tmp_path: Path) -> None:
+    target = tmp_path / "models.lock"
+    write_atomic(target, b"old")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False, timeout=30)
+    assert done.returncode == -9
+    assert len(names(tmp_path)) == 2
+    assert target.read_bytes() == b"old"
+    write_atomic(target, b"new")
+    assert names(tmp_path) == ["models.lock"]
+    assert target.read_bytes() == b"new"
+
+
+def test_writers_of_one_file_take_turns(tmp_path: Path) -> None:
+    target = tmp_path / "models.lock"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITES, str(target), who]) for who in "abc"]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert names(tmp_path) == ["models.lock"]
+    assert target.read_bytes()[1000:] == b"49"
 
 
 def test_a_missing_directory_is_a_disk_error(tmp_path: Path) -> None:
@@ -308,3 +345,24 @@ def test_threads_exclude_each_other_even_when_the_holder_removes_the_file(tmp_pa
         thread.join()
     assert len(most) == 80
     assert max(most) == 1
+
+
+DIES_IN_SCRATCH = """
+import os, sys
+from pathlib import Path
+from mlxlock.fs import scratch_directory
+with scratch_directory(Path(sys.argv[1])) as place:
+    (place / "deep").mkdir()
+    (place / "deep/file").write_text("x")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_scratch_goes_with_its_holder_or_with_the_next_one(tmp_path: Path) -> None:
+    parent = tmp_path / "scratch"
+    done = subprocess.run([sys.executable, "-c", DIES_IN_SCRATCH, str(parent)], check=False, timeout=30)
+    assert done.returncode == -9
+    assert len(names(parent)) == 2
+    with scratch_directory(parent) as one, scratch_directory(parent) as two:
+        assert {path.name for path in parent.iterdir()} == {".lock", one.name, two.name}
+    assert names(parent) == [".lock"]

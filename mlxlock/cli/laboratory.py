@@ -2,9 +2,8 @@
 
 import os
 import socket
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,7 @@ from typing import Final
 import mlxlock
 from mlxlock.cli.interpreter import find_python, probe
 from mlxlock.commands.project import Project, read_manifest
-from mlxlock.fs import disk_errors
+from mlxlock.fs import scratch_directory
 from mlxlock.outside import Egress, Proxy, Web
 from mlxlock.planning.attribution import Expected
 from mlxlock.ports import ChildSetting, IntakeStore, Interpreter, Mirror, OnEvent, Sandbox, Source, Workspace
@@ -55,14 +54,9 @@ class RealLaboratory:
         """The directory of the runner scripts and their media."""
         return Path(mlxlock.__file__).parent / "runners"
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
+    def scratch(self) -> AbstractContextManager[Path]:
         """A fresh directory on the store's filesystem."""
-        parent = self.store_dir / "scratch"
-        with disk_errors(parent):
-            parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as name:
-            yield Path(name)
+        return scratch_directory(self.store_dir / "scratch")
 
     def workspace(self, root: Path) -> Workspace:
         """A workspace to build in scratch; its index goes with it."""

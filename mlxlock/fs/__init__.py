@@ -20,6 +20,7 @@ from mlxlock.fs.hashing import (
 from mlxlock.fs.locks import locked, locked_file
 from mlxlock.fs.places import expanded, named_directories, named_directory
 from mlxlock.fs.refusals import disk_errors, free_bytes, same_filesystem
+from mlxlock.fs.scratch import scratch_directory
 
 __all__ = [
     "ALGORITHMS",
@@ -42,6 +43,7 @@ __all__ = [
     "open_regular",
     "read_chunks",
     "same_filesystem",
+    "scratch_directory",
     "write_all",
     "write_atomic",
 ]

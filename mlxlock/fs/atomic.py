@@ -1,18 +1,25 @@
-"""Writes small files whole or not at all."""
+"""Writes small files whole or not at all.
+
+The new bytes wait in a file beside the old one; its name follows from the old one's, and its writer holds its
+lock: what a killed process left there, the next writer clears away.
+"""
 
 import errno
+import fcntl
 import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from blake3 import blake3
 
 from mlxlock.fs.hashing import open_regular, read_chunks
 from mlxlock.fs.refusals import disk_errors
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_EXISTING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OTHER_BYTES: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL})
 
 
@@ -45,7 +52,7 @@ def write_at(dir_fd: int, name: str, data: bytes, mode: int) -> bool:
     """`write_atomic`, relative to a directory's descriptor, with the system's own errors."""
     if _holds(dir_fd, name, data):
         return False
-    with _temporary(dir_fd, mode) as (fd, temporary):
+    with _temporary(dir_fd, name, mode) as (fd, temporary):
         write_all(fd, data)
         os.fsync(fd)
         os.replace(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
@@ -64,15 +71,51 @@ def _holds(dir_fd: int, name: str, data: bytes) -> bool:
 
 
 @contextmanager
-def _temporary(dir_fd: int, mode: int) -> Iterator[tuple[int, str]]:
-    name = f".mlxk-{secrets.token_hex(8)}.tmp"
-    fd = os.open(name, _CREATE, mode, dir_fd=dir_fd)
+def _temporary(dir_fd: int, name: str, mode: int) -> Iterator[tuple[int, str]]:
+    temporary = f".mlxk-{blake3(os.fsencode(name)).hexdigest()[:16]}.tmp"
+    fd = _made_alone(dir_fd, temporary, mode)
     try:
-        yield fd, name
+        yield fd, temporary
+    except BaseException:
+        if _held(fd, dir_fd, temporary):
+            os.unlink(temporary, dir_fd=dir_fd)
+        raise
     finally:
         os.close(fd)
-        with suppress(FileNotFoundError):  # it has got its real name
+
+
+def _made_alone(dir_fd: int, name: str, mode: int) -> int:
+    """A new, locked file of this name; waits for who is writing it, and clears away what nobody writes."""
+    while True:
+        try:
+            fd = os.open(name, _CREATE, mode, dir_fd=dir_fd)
+        except FileExistsError:
+            _clear_away(dir_fd, name)
+            continue
+        if _held(fd, dir_fd, name):
+            return fd
+        os.close(fd)
+
+
+def _clear_away(dir_fd: int, name: str) -> None:
+    try:
+        fd = os.open(name, _EXISTING, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return
+    try:
+        if _held(fd, dir_fd, name):
             os.unlink(name, dir_fd=dir_fd)
+    finally:
+        os.close(fd)
+
+
+def _held(fd: int, dir_fd: int, name: str) -> bool:
+    """Whether this file, once nobody else holds it, still has that name."""
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -1,76 +1,61 @@
-"""SIGKILL at system calls chosen from outside: whatever a killed `sync` leaves, the next one completes.
+"""SIGKILL at system calls chosen from outside: the next run completes whatever a killed one leaves.
 
 strace counts the calls of one undisturbed run, then kills fresh runs at calls spread over all of it.
 """
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.commands.site import Site, untimed
 from tests.testhub import LoopbackHub, lfs
 
-ROOT = Path(__file__).parents[2]
 CALLS = (
     *("rename", "link", "linkat", "symlink", "symlinkat", "unlink", "fsync", "write", "pwrite64"),
     *("sendto", "mkdir", "mkdirat", "ftruncate", "fchmod", "renameat", "renameat2", "unlinkat"),
 )
-KILLS = 56
+KILLS = {"lock": 24, "sync": 36}
 MANIFEST = """
 [models.one]
 repo = "org/one"
+first-run = false
 
 [models.two]
 repo = "org/two"
+first-run = false
 """
 
 
-class Place:
-    """A project, its lock, and a way to run `mlxk` on it with a store and workspace that were never used."""
+class Victim:
+    """A project whose verb is killed; each try has a store and results that were never used."""
 
-    def __init__(self, root: Path, endpoint: str) -> None:
-        self.root = root
-        self.env = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": str(root / "home"),
-            "HF_ENDPOINT": endpoint,
-            "HF_HUB_CACHE": str(root / "no-cache"),
-            "MLXK_STORE_DIR": str(root / "store"),
-        }
-        (root / "models.toml").write_text(MANIFEST)
-        self.mlxk("lock", "--no-capture")
+    def __init__(self, site: Site, verb: str) -> None:
+        self.site = site
+        self.verb = verb
+        site.write(MANIFEST)
+        if verb == "sync":
+            site.mlxk("lock", "--no-capture")
 
     def afresh(self) -> None:
-        shutil.rmtree(self.root / "models", ignore_errors=True)
-        shutil.rmtree(self.root / "store", ignore_errors=True)
+        shutil.rmtree(self.site.models, ignore_errors=True)
+        shutil.rmtree(self.site.store, ignore_errors=True)
+        if self.verb == "lock":
+            self.site.lock_path.unlink(missing_ok=True)
 
-    def run(self, *argv: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-        command = [*before, sys.executable, "-m", "mlxlock", *argv]
-        return subprocess.run(
-            command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    def mlxk(self, *argv: str) -> str:
-        done = self.run(*argv)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def made(self) -> dict[str, bytes | str]:
+        """What the verb is there to make, and all that lies beside it."""
+        return untimed(self.site.root)
 
     def moments(self) -> list[tuple[str, int]]:
         """Each (call, n) of an undisturbed run, in order: a thread makes that call for the nth time."""
-        log = self.root / "strace.log"
+        log = self.site.store.with_name("strace.log")
         self.afresh()
-        done = self.run(
-            "sync", before=("strace", "-f", "-qq", "-e", f"trace={','.join(CALLS)}", "-o", str(log))
+        self.site.mlxk(
+            self.verb, before=("strace", "-f", "-qq", "-e", f"trace={','.join(CALLS)}", "-o", str(log))
         )
-        assert done.returncode == 0, done.stderr
         seen = Counter[tuple[str, str]]()
         moments = dict[tuple[str, int], None]()
         for thread, call in re.findall(r"^(\d+) +(\w+)\(", log.read_text(), re.MULTILINE):
@@ -78,9 +63,14 @@ class Place:
             moments[call, seen[thread, call]] = None
         return list(moments)
 
+    def killed_at(self, call: str, when: int) -> bool:
+        inject = f"inject={call}:signal=SIGKILL:when={when}"
+        done = self.site.run(self.verb, before=("strace", "-f", "-qq", "-o", "/dev/null", "-e", inject))
+        return done.returncode in {-9, 137}
+
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def hub() -> Iterator[LoopbackHub]:
     with LoopbackHub() as hub:
         for name in ("one", "two"):
             hub.repo(f"org/{name}").commit(
@@ -90,20 +80,24 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                     "model.safetensors": lfs(name.encode() * 100_000),
                 }
             )
-        yield Place(tmp_path_factory.mktemp("project"), hub.endpoint)
+        yield hub
 
 
 @pytest.mark.timeout(600)
-def test_a_sync_killed_anywhere_is_completed_by_the_next(place: Place) -> None:
-    moments = place.moments()
-    assert len(moments) > KILLS
+@pytest.mark.parametrize("verb", KILLS)
+def test_what_was_killed_anywhere_is_completed_by_the_next(
+    hub: LoopbackHub, tmp_path_factory: pytest.TempPathFactory, verb: str
+) -> None:
+    victim = Victim(Site(tmp_path_factory.mktemp("kills") / "project", hub.endpoint), verb)
+    moments = victim.moments()
+    expected = victim.made()
+    tries = KILLS[verb]
+    assert len(moments) > tries
     killed = 0
-    for number in range(KILLS):
-        call, when = moments[number * len(moments) // KILLS]
-        place.afresh()
-        inject = f"inject={call}:signal=SIGKILL:when={when}"
-        outcome = place.run("sync", before=("strace", "-f", "-qq", "-o", "/dev/null", "-e", inject))
-        killed += outcome.returncode in {-9, 137}
-        place.mlxk("sync")
-        place.mlxk("verify")
-    assert killed >= 50
+    for number in range(tries):
+        call, when = moments[number * len(moments) // tries]
+        victim.afresh()
+        killed += victim.killed_at(call, when)
+        victim.site.mlxk(verb)
+        assert victim.made() == expected, (call, when)
+    assert killed >= tries * 9 // 10
