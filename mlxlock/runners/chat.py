@@ -57,7 +57,7 @@ def _lines() -> Iterator[str]:
         try:
             line = input(">>> ") if sys.stdout.isatty() else input()
         except KeyboardInterrupt:
-            sys.stderr.write("\n")
+            sys.stdout.write("\n")
             continue
         except EOFError:
             return
