@@ -22,23 +22,24 @@ from mlxlock.spec.resolution import FileEntry
 MAX_FILES: Final = 100_000
 
 
-def list_left(cache: Path, expected: Expected) -> tuple[Left, ...]:
+def list_left(cache: Path, expected: Expected, *, limit: int = MAX_FILES) -> tuple[Left, ...]:
     """Every file that needs an explanation, by path.
 
     Args:
         cache: `.hf_cache`; nothing may write there any more.
         expected: What needs none.
+        limit: More files than this nobody would lock.
 
     Raises:
-        DiskError: A file cannot be read, or there are more of them than anybody would lock.
+        DiskError: A file cannot be read, or there are too many.
     """
     found: list[Left] = []
     for path, status in _walk(cache):
         each = _look(cache, path, status, expected)
         if each is not None:
             found.append(each)
-        if len(found) > MAX_FILES:
-            raise DiskError(f"a first run left more than {MAX_FILES} files", hint="set `first-run = false`")
+        if len(found) > limit:
+            raise DiskError(f"a first run left more than {limit} files", hint="set `first-run = false`")
     return tuple(sorted(found, key=lambda left: left.path))
 
 
@@ -85,8 +86,8 @@ def _is_hubs(path: str, status: os.stat_result, expected: Expected) -> bool:
 
 def _linked(cache: Path, path: str) -> Left:
     """A link to a file of the cache is as good as that file; any other leads out of what a lock can hold."""
-    target = (cache / path).resolve()
-    if not target.is_relative_to(cache.resolve()) or not target.is_file():
+    target = Path(os.path.realpath(cache / path))  # which stands loops
+    if not target.is_relative_to(os.path.realpath(cache)) or not target.is_file():
         return Left(path=_shown(path), problem="it is a link that leads to no file of `.hf_cache`")
     return _seen(path, target)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlxlock.planning.denials import accepts, denials
+from mlxlock.planning.denials import accepts, allow_hosts_hint, denials
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath
 from mlxlock.spec.record import CaptureRecord, Exchange, RunnerEnvironment
 
@@ -54,6 +54,21 @@ def test_an_answer_is_no_denial() -> None:
 def test_an_address_that_was_tried_past_us_is_one() -> None:
     (found,) = denials(record(reached=("example.org:443",)), ["https://example.org/en.whl"])
     assert (found.url, found.accepted) == ("tcp://example.org:443", True)
+
+
+def test_a_mere_look_up_of_a_host_that_was_asked_through_the_proxy_is_none() -> None:
+    asked = exchange(200, url="https://files.example/x")
+    found = denials(record(asked, reached=("files.example:None", "files.example:443", "other:None")), ())
+    assert [entry.url for entry in found] == ["tcp://files.example:443", "tcp://other:None"]
+
+
+def test_the_line_that_lets_a_run_ask_is_whole() -> None:
+    urls = ["https://b.example:8443/x", "http://a.example/y", "hf://org/name", "tcp://c.example:443"]
+    assert allow_hosts_hint(["z.example"], urls) == (
+        'to let it, say `allow-hosts = ["a.example", "b.example", "z.example"]` in `[sandbox]`'
+    )
+    assert allow_hosts_hint([], ["hf://org/name"]) is None
+    assert allow_hosts_hint(["a.example"], ["https://a.example/x"]) is None
 
 
 @pytest.mark.parametrize(
