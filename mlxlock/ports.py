@@ -583,6 +583,14 @@ class Sandbox(Protocol):
         ...
 
 
+Withhold = Callable[["RepoPath"], str | None]
+"""Says why a file of a repo is not given to a child; None when it is."""
+
+
+def withhold_nothing(_path: RepoPath) -> None:
+    """A `Withhold` for children that may have everything."""
+
+
 class Mirror(Protocol):
     """The loopback Hub: serves pinned commits to a sandboxed child and records what it asks for."""
 
@@ -685,7 +693,7 @@ class Laboratory(Protocol):
         """
         ...
 
-    def mirror(self, source: Source, phase_file: Path) -> Mirror:
+    def mirror(self, source: Source, phase_file: Path, withhold: Withhold) -> Mirror:
         """A recording mirror over this source; the file is where the runner names its phase."""
         ...
 

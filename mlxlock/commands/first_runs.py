@@ -5,6 +5,7 @@ A step of `lock`. Owns the order, and which runs are made; `recording` and `proo
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from mlxlock.commands.inspected import texts_and_kind
@@ -14,13 +15,13 @@ from mlxlock.commands.rebuild import missing_effects, rebuild
 from mlxlock.commands.recording import Recorder
 from mlxlock.commands.trial import Trial
 from mlxlock.planning.assemble import complete_model, with_captures
-from mlxlock.planning.policy import check_remote_code
+from mlxlock.planning.policy import allows_code, check_policy, check_remote_code, withheld
 from mlxlock.planning.relock import Decision, first_runs_of, unproven_runs
 from mlxlock.ports import IntakeStore, Note, Ports, Source
 from mlxlock.spec.effects import NO_EFFECTS
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import Environment, LockedModel
-from mlxlock.spec.manifest import Manifest, remote_code_of
+from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.record import CaptureRecord
 
 
@@ -48,6 +49,7 @@ class Work:
             laboratory=self.ports.laboratory(),
             store=self.store,
             source=self.source,
+            withheld=partial(withheld, self.manifest),
             archives=self.ports.archives,
             adopt_writes=self.adopt_writes,
         )
@@ -99,7 +101,9 @@ def _run_model(
     runs = first_runs_of(model.request) if fresh else tuple(unproven_runs(model))
     trials = trials_of(work, model, runs) if runs else []
     records = [_record_one(work, trial) for trial in trials]
-    model = with_captures(model, records, completer(work.store))
+    if trials:
+        model = with_captures(trials[0].model, records, completer(work.store))
+        check_policy(work.manifest, [model])
     proofs = list[Proven]()
     for trial, done in zip(trials, records, strict=True):
         proofs.append(_prove_one(work, replace(trial, model=model), done))
@@ -113,12 +117,16 @@ def trials_of(work: Work, model: LockedModel, runs: Iterable[FirstRun]) -> list[
     Raises:
         PolicyError: It would execute code that nobody allowed.
     """
-    spec = work.manifest.model(model.name)
-    allowed = spec is not None and remote_code_of(work.manifest, spec) == "allow"
+    runs = tuple(runs)
+    allowed = allows_code(work.manifest, model.name)
     texts, kind = texts_and_kind(work.manifest, model, work.store)
-    check_remote_code(model, texts, kind=kind, allowed=allowed)
+    of_ours = kind if all(run.command is None for run in runs) else None
+    code = check_remote_code(model, texts, kind=of_ours, allowed=allowed)
+    for each in code:
+        work.ports.on_event(Note(text=f"`{model.name}` executes code of its repo: {each}", level="warning"))
+    trusting = replace(model, trusts_remote_code=bool(code))
     return [
-        Trial(model=model, run=run, kind=kind, project=work.project, trust_remote_code=allowed)
+        Trial(model=trusting, run=run, kind=kind, project=work.project, trust_remote_code=allowed)
         for run in runs
     ]
 

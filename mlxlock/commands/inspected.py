@@ -1,4 +1,4 @@
-"""A model's small JSON files, and what they tell: its kind, and the code it names.
+"""A model's JSON files, and what they tell: its kind, and the code it names.
 
 A step of `lock` and `run`. Reads them from the store, where they are what the lock says, or from a directory
 that no lock knows.
@@ -7,23 +7,28 @@ that no lock knows.
 import json
 import os
 from pathlib import Path
-from typing import Final
 
+from mlxlock.commands.json_texts import json_texts
+from mlxlock.errors import StoreError
 from mlxlock.fs import disk_errors
 from mlxlock.ports import BlobStore
 from mlxlock.spec.inspection import detect_kind
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.names import RepoId
-
-SMALL_BYTES: Final = 1 << 20
+from mlxlock.spec.resolution import FileEntry
 
 
 def texts_and_kind(
     manifest: Manifest, model: LockedModel, store: BlobStore
 ) -> tuple[dict[str, str], str | None]:
-    """A model's small JSON files by name, and its kind: as declared, else as its config tells."""
-    texts = _json_texts(store, model)
+    """Its JSON files that may name code, by name, and its kind: as declared, else as its config tells.
+
+    Raises:
+        PolicyError: A file may name code, and is too large to be read.
+        StoreError: The store does not have a file of it.
+    """
+    texts = json_texts((file.path, _blob(store, model, file)) for file in model.files if _is_json(file))
     spec = manifest.model(model.name)
     declared = spec.kind if spec is not None else None
     paths = [file.path for file in model.files]
@@ -34,14 +39,16 @@ def texts_and_kind_at(directory: Path, repo: RepoId | None) -> tuple[dict[str, s
     """The same of a model's directory, as its config and its name tell.
 
     Raises:
+        PolicyError: A file may name code, and is too large to be read.
         DiskError: It cannot be read.
     """
-    texts = _json_texts_at(directory)
-    paths = [
-        os.path.relpath(Path(place, name), directory)
-        for place, _, names in os.walk(directory)
-        for name in names
-    ]
+    with disk_errors(directory, doing="read"):
+        paths = sorted(
+            os.path.relpath(Path(place, name), directory)
+            for place, _, names in os.walk(directory)
+            for name in names
+        )
+    texts = json_texts((path, directory / path) for path in paths if (directory / path).is_file())
     return texts, detect_kind(_parsed(texts.get("config.json")), repo or _named(directory), paths)
 
 
@@ -53,23 +60,18 @@ def _named(directory: Path) -> RepoId:
         return RepoId("model")
 
 
-def _json_texts_at(directory: Path) -> dict[str, str]:
-    with disk_errors(directory, doing="read"):
-        paths = [
-            path for path in directory.glob("*.json") if path.is_file() and path.stat().st_size < SMALL_BYTES
-        ]
-        return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in sorted(paths)}
+def _is_json(file: FileEntry) -> bool:
+    return file.path.suffix == ".json"
 
 
-def _json_texts(store: BlobStore, model: LockedModel) -> dict[str, str]:
-    """The small JSON files at the top of a model, by name."""
-    texts: dict[str, str] = {}
-    for file in model.files:
-        if "/" not in file.path and file.path.suffix == ".json" and file.size_bytes < SMALL_BYTES:
-            blob = store.find(file)
-            if blob is not None:
-                texts[file.path] = blob.path.read_text(encoding="utf-8", errors="replace")
-    return texts
+def _blob(store: BlobStore, model: LockedModel, file: FileEntry) -> Path:
+    blob = store.find(file)
+    if blob is None:
+        raise StoreError(
+            f"the store does not have `{file.path}` of `{model.name}`, which may name code that would run",
+            hint="run `mlxk sync` to fetch it again",
+        )
+    return blob.path
 
 
 def _parsed(text: str | None) -> dict[str, object] | None:

@@ -96,6 +96,7 @@ def _locked(
     """The lock as it must be, and what became of each first run."""
     todo = [decision for decision in decisions if decision.todo != "keep"]
     kept = [decision.locked for decision in decisions if decision.todo == "keep" and decision.locked]
+    check_policy(manifest, kept)
     if not todo:
         environments = used_environments(kept, before.environments)
         return replace(before, models=_sorted(kept), environments=environments), ()
@@ -115,7 +116,7 @@ def _locked(
         adopt_writes=options.adopt_writes,
     )
     drafts = [(decision, draft(decision, resolutions, work.store)) for decision in todo]
-    check_policy(manifest, [model for _, model in drafts])
+    check_policy(manifest, [replace(model, artifacts=()) for _, model in drafts])
     made = Made(models=tuple(model for _, model in drafts), environments=before.environments)
     if options.capture and not options.dry_run:
         made = make_first_runs(work, drafts, before.environments)

@@ -5,6 +5,7 @@ A step of `lock`. Owns what is recorded; nothing of a run that failed is.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from mlxlock.commands.attributing import accounted, effects_of
@@ -17,10 +18,11 @@ from mlxlock.errors import FirstRunError
 from mlxlock.outside import Archives, Egress
 from mlxlock.planning.assemble import with_captures
 from mlxlock.planning.attribution import expected
-from mlxlock.planning.denials import allow_hosts_hint
+from mlxlock.planning.denials import allow_hosts_hint, name_of
 from mlxlock.planning.layout import HUB_DIR
 from mlxlock.ports import IntakeStore, Laboratory, Mirror, Outcome, Source
 from mlxlock.spec.effects import Effects
+from mlxlock.spec.names import RepoPath
 from mlxlock.spec.record import CaptureRecord, Exchange, Output
 
 MOST_TOLD: Final = 8
@@ -32,6 +34,7 @@ class Recorder:
 
     Attributes:
         source: The Hub, with every revision meaning one commit.
+        withheld: Says why the policy keeps a file from the first run of the model of this name.
         archives: Looks into what was fetched, where that is needed.
         adopt_writes: Whether a person takes files that programs made themselves as they are.
     """
@@ -39,6 +42,7 @@ class Recorder:
     laboratory: Laboratory
     store: IntakeStore
     source: Source
+    withheld: Callable[[str, RepoPath], str | None]
     archives: Callable[[], Archives]
     adopt_writes: bool = False
 
@@ -52,19 +56,23 @@ class Recorder:
             SandboxError: No sandbox works here.
         """
         with open_bench(trial, self.laboratory, self.store) as bench:
-            mirror, egress = self.laboratory.mirror(self.source, bench.phase_file), self.laboratory.egress()
+            withhold = partial(self.withheld, trial.model.name)
+            mirror = self.laboratory.mirror(self.source, bench.phase_file, withhold)
+            egress = self.laboratory.egress()
             outcome = run_trial(trial, self.laboratory, bench, mirror, egress=egress)
             if outcome.exit_code != 0 and mirror.failures():
                 raise mirror.failures()[0]
-            output = self._output(trial, bench, outcome, egress)
+            output = self._output(trial, bench, outcome, (*mirror.exchanges(), *egress.exchanges()))
             seen = self._seen(trial, bench, output, mirror, egress)
             return replace(seen, effects=self._effects(trial, bench, seen, egress))
 
-    def _output(self, trial: Trial, bench: Bench, outcome: Outcome, egress: Egress) -> Output | None:
+    def _output(
+        self, trial: Trial, bench: Bench, outcome: Outcome, exchanges: Iterable[Exchange]
+    ) -> Output | None:
         try:
             return output_of(trial, bench, outcome, self.laboratory)
         except FirstRunError as error:
-            raise _explained(error, trial, egress.exchanges()) from error
+            raise _explained(error, trial, exchanges) from error
 
     def _seen(
         self, trial: Trial, bench: Bench, output: Output | None, mirror: Mirror, egress: Egress
@@ -93,9 +101,9 @@ class Recorder:
 
 def _explained(error: FirstRunError, trial: Trial, exchanges: Iterable[Exchange]) -> FirstRunError:
     """The error, with what was refused: that may be why."""
-    denied = {each.url: each.denied for each in exchanges if each.denied}
+    denied = {name_of(each): each.denied for each in exchanges if each.denied}
     if not denied:
         return error
-    lines = [f"it was refused `{url}`: {why}" for url, why in denied.items()]
-    hint = allow_hosts_hint(trial.model.request.allow_hosts, denied) or error.hint
+    lines = [f"it was refused `{name}`: {why}" for name, why in denied.items()]
+    hint = allow_hosts_hint(trial.model.request.allow_hosts, denied) or lines[0]
     return FirstRunError(error.reason, hint=hint, details=(*error.details, *lines[:MOST_TOLD]))

@@ -6,7 +6,7 @@ no prefix and writes nothing down.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qs, quote, urlencode
@@ -25,7 +25,7 @@ from mlxlock.hub.loopback import Reply, Request, Slice
 from mlxlock.hub.pinning import Pinning
 from mlxlock.hub.ranges import UnsatisfiableError, wanted_part
 from mlxlock.hub.routes import Asked
-from mlxlock.ports import Blob, BlobStore, OnEvent, Source
+from mlxlock.ports import Blob, BlobStore, OnEvent, Source, Withhold, withhold_nothing
 from mlxlock.spec.names import CommitHash, RepoPath
 from mlxlock.spec.resolution import FileEntry, Resolution
 
@@ -62,10 +62,19 @@ class Reads:
         source: Brings what the store lacks.
         store: Where every served byte comes from.
         on_event: Hears of fetches.
+        withhold: Says why a file is not given away; listings do not show it then.
     """
 
-    def __init__(self, pinning: Pinning, source: Source, store: BlobStore, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        pinning: Pinning,
+        source: Source,
+        store: BlobStore,
+        on_event: OnEvent,
+        withhold: Withhold = withhold_nothing,
+    ) -> None:
         self._pinning = pinning
+        self._withhold = withhold
         self._store = store
         self._flows = Flows(source, store, on_event)
 
@@ -85,18 +94,27 @@ class Reads:
             case "resolve":
                 return self._file(resolution, asked, request)
             case "tree":
-                return _tree(resolution, asked, base)
+                return _tree(self._shown(resolution), asked, base)
             case "paths-info":
-                return _paths(resolution, request)
+                return _paths(self._shown(resolution), request)
             case "refs":
                 return _found(resolution, list_refs(resolution))
             case "info":
-                return _found(resolution, describe(resolution, asked))
+                return _found(resolution, describe(self._shown(resolution), asked))
+
+    def _shown(self, resolution: Resolution) -> Resolution:
+        """Without what is withheld: who fetches all that is listed must not stumble over it."""
+        files = tuple(file for file in resolution.files if self._withhold(file.path) is None)
+        return resolution if len(files) == len(resolution.files) else replace(resolution, files=files)
 
     def _file(self, resolution: Resolution, asked: Asked, request: Request) -> Answer:
         file = next((file for file in resolution.files if file.path == asked.path), None)
         if file is None:
             return _no_entry(resolution, asked)
+        why = self._withhold(file.path)
+        if why is not None:
+            reply = refusal(403, message=why)
+            return Answer(reply=reply, commit=resolution.commit, path=file.path, denied=why)
         headers = file_headers(resolution, file)
         if request.method == "HEAD":
             reply = Reply(status=200, headers=headers, length=file.size_bytes)

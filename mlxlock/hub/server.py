@@ -24,7 +24,7 @@ from mlxlock.hub.loopback import Reply, Request, serving
 from mlxlock.hub.pinning import Pinning
 from mlxlock.hub.reads import Answer, Reads, refusal
 from mlxlock.hub.routes import Asked, location, parse
-from mlxlock.ports import BlobStore, OnEvent, Source, ignore
+from mlxlock.ports import BlobStore, OnEvent, Source, Withhold, ignore, withhold_nothing
 from mlxlock.spec.names import RepoId, Revision
 from mlxlock.spec.record import Exchange, Pin
 
@@ -46,6 +46,7 @@ class RecordingMirror:
         phase_file: Where the runner writes its phase.
         artifact_pins: What every symbolic revision of a repo has to mean (`[artifacts]` of the manifest).
         frozen: Whether nothing but `pins` may be served.
+        withhold: Says why a file is not given away, whoever asks.
         on_event: Hears of fetches.
     """
 
@@ -58,11 +59,12 @@ class RecordingMirror:
         phase_file: Path | None = None,
         artifact_pins: Mapping[RepoId, Revision] = _NO_ARTIFACT_PINS,
         frozen: bool = False,
+        withhold: Withhold = withhold_nothing,
         on_event: OnEvent = ignore,
     ) -> None:
         self._prefix = f"/{secrets.token_hex(16)}"
         self._pinning = Pinning(source, pins, artifact_pins, frozen=frozen)
-        self._reads = Reads(self._pinning, source, store, on_event)
+        self._reads = Reads(self._pinning, source, store, on_event, withhold)
         self._journal = Journal(phase_file)
         self._failures: list[MlxlockError] = []
         self._flows: list[Flow] = []

@@ -22,8 +22,11 @@ SPEAKING: Final[Mapping[str, Kind]] = {"tts": "tts", "orpheus": "tts", "asr": "s
 _PARTS: Final = re.compile(r"[-_. ]+")
 _UNREACHED: Final = "AutoModel"
 """`auto_map` keys that begin so are followed by no MLX library: each brings its own model classes."""
-_DEEPEST: Final = 3
-"""`processor_config.json` holds its image processor's `auto_map` one level down."""
+CONFIG: Final = "config.json"
+CODE_SUFFIXES: Final = frozenset({".py", ".pyc", ".pyd", ".so", ".dylib"})
+"""What Python would import."""
+_NAMES_CODE: Final = re.compile(rb"auto_map|model_file|\\u00[2-7]|\x00")
+"""The two keys, any ASCII character that is escaped (they could be written so), and what is not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,16 @@ def _parts(repo: RepoId) -> list[str]:
     return _PARTS.split(repo.basename.lower())
 
 
+def may_name_code(data: bytes) -> bool:
+    """Whether a part of a JSON file holds what a key that names code could be made of."""
+    return _NAMES_CODE.search(data) is not None
+
+
+def decoded(data: bytes) -> str:
+    """A JSON file's text, in whichever of its encodings it is."""
+    return data.decode(json.detect_encoding(data), "replace")
+
+
 def remote_code(texts: Mapping[str, str], kind: str | None = None) -> tuple[RemoteCode, ...]:
     """Every place that names code which would be executed; a `.py` file that nothing names is none.
 
@@ -104,7 +117,7 @@ def remote_code(texts: Mapping[str, str], kind: str | None = None) -> tuple[Remo
             not to trust; several models of the other libraries trust whatever they are told.
     """
     unreached = (_UNREACHED, "AutoConfig") if kind == "text" else (_UNREACHED,)
-    names = sorted(name for name in texts if name.endswith(".json"))
+    names = sorted(name for name in texts if name.lower().endswith(".json"))
     return tuple(found for name in names for found in _in_file(name, texts[name], unreached))
 
 
@@ -119,17 +132,21 @@ def _in_file(name: str, text: str, unreached: tuple[str, ...]) -> Iterator[Remot
         model_file = document.get("model_file") if isinstance(document, dict) else None
         if isinstance(model_file, str) and model_file:
             yield RemoteCode(file=name, key="model_file", value=shown(model_file))
-        yield from _in_value(name, document, unreached, _DEEPEST)
+        for auto_map in _auto_maps(document):
+            yield from _mapped(name, auto_map, unreached)
 
 
-def _in_value(name: str, value: object, unreached: tuple[str, ...], depth: int) -> Iterator[RemoteCode]:
-    if not isinstance(value, dict) or not depth:
-        return
-    for key, below in value.items():
-        if key == "auto_map":
-            yield from _mapped(name, below, unreached)
-        else:
-            yield from _in_value(name, below, unreached, depth - 1)
+def _auto_maps(document: object) -> Iterator[object]:
+    """Every `auto_map`, however deep: a processor's file holds those of its parts."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += reversed(value)
+        elif isinstance(value, dict):
+            if "auto_map" in value:
+                yield value["auto_map"]
+            waiting += reversed([below for key, below in value.items() if key != "auto_map"])
 
 
 def _mapped(name: str, auto_map: object, unreached: tuple[str, ...]) -> Iterator[RemoteCode]:

@@ -86,7 +86,7 @@ class Lab:
         runs = [each for each in first_runs_of(model.request) if run in {None, each.name}]
         (trial,) = trials_of(work, model, runs)
         done = work.recorder.record(trial)
-        candidate = with_captures(model, [done], completer(store))
+        candidate = with_captures(trial.model, [done], completer(store))
         return Captured(
             trial=replace(trial, model=candidate),
             record=done,

@@ -551,3 +551,25 @@ def test_a_preset_pin_is_told_once_it_is_asked_for(loopback_hub: LoopbackHub, tm
         assert json.loads(bench.ask("/api/models/org/model").body)["sha"] == commit
         assert bench.mirror.pins() == (pin,)
     assert pin.resolution.commit == CommitHash(commit)
+
+
+def test_what_is_withheld_is_refused_and_no_listing_shows_it(
+    loopback_hub: LoopbackHub, tmp_path: Path
+) -> None:
+    loopback_hub.user(TOKEN)
+    commit = loopback_hub.repo("org/x").commit({"a.json": b"{}", "lib/code.py": b"import os"})
+
+    def withhold(path: RepoPath) -> str | None:
+        return "code is withheld" if path.suffix == ".py" else None
+
+    with serving_mirror(loopback_hub, tmp_path, withhold=withhold) as bench:
+        for method in ("HEAD", "GET"):
+            refused = bench.ask("/org/x/resolve/main/lib/code.py", method=method)
+            assert (refused.status, refused.headers["x-error-message"]) == (403, "code is withheld")
+        assert bench.ask("/org/x/resolve/main/a.json").status == 200
+        info = json.loads(bench.ask("/api/models/org/x").body)
+        assert [sibling["rfilename"] for sibling in info["siblings"]] == ["a.json"]
+        tree = json.loads(bench.ask(f"/api/models/org/x/tree/{commit}?recursive=true").body)
+        assert [entry["path"] for entry in tree] == ["a.json"]
+        denied = [exchange for exchange in bench.mirror.exchanges() if exchange.denied]
+        assert [(exchange.path, exchange.commit) for exchange in denied] == [("lib/code.py", commit)] * 2

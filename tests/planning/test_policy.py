@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from mlxlock.errors import PolicyError
-from mlxlock.planning.policy import check_policy, check_remote_code, policy_problems
+from mlxlock.planning.policy import check_policy, check_remote_code, policy_problems, withheld
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest_reader import parse_manifest
-from tests.planning.locks import model, seen
+from mlxlock.spec.names import RepoPath
+from tests.planning.locks import artifact, model, seen
 
 
 def licensed(license_id: str | None) -> LockedModel:
@@ -31,7 +32,10 @@ def test_a_licence_that_is_not_named_is_refused_with_the_way_to_allow_it() -> No
     assert problems('licenses = ["mit"]', licensed("cc-by-nc-4.0")) == (
         '`chat` has the licence `cc-by-nc-4.0`; add "cc-by-nc-4.0" to `policy.licenses` to allow it',
     )
-    assert problems('licenses = ["mit"]', licensed(None)) == ("`chat` names no licence",)
+    assert problems('licenses = ["mit"]', licensed(None)) == (
+        '`chat` names no licence; add "unknown" to `policy.licenses` to allow it',
+    )
+    assert problems('licenses = ["mit", "unknown"]', licensed(None)) == ()
 
 
 def test_pickled_weights_are_refused_by_their_format() -> None:
@@ -39,6 +43,47 @@ def test_pickled_weights_are_refused_by_their_format() -> None:
     (line,) = problems('formats = ["safetensors"]', pickled)
     assert line == '`chat` has `pickle` weights; add "pickle" to `policy.formats`, or `exclude` them'
     assert problems('formats = ["safetensors"]', model()) == ()
+
+
+def test_what_a_model_brings_is_held_to_the_same_policy() -> None:
+    brought = artifact("org/voc", seen("a.pth"), seen("b.py"))
+    trusting = replace(brought, license="other", trusts_remote_code=True)
+    chat = replace(licensed("mit"), artifacts=(trusting,))
+    assert problems('licenses = ["mit"]\nformats = ["safetensors"]', chat) == (
+        '`org/voc` (for `chat`) has the licence `other`; add "other" to `policy.licenses` to allow it',
+        '`org/voc` (for `chat`) has `pickle` weights; add "pickle" to `policy.formats` to allow it',
+        '`chat` executes code of `org/voc`; `remote-code = "allow"` in `[models.chat]` allows it',
+    )
+    assert problems('remote-code = "allow"', chat) == ()
+
+
+def test_code_that_was_allowed_once_is_refused_when_it_no_longer_is() -> None:
+    trusting = replace(model(), trusts_remote_code=True)
+    (line,) = problems("", trusting)
+    assert line.startswith("`chat` executes code that its repo ships")
+    manifest = parse_manifest('[models.chat]\nrepo = "org/chat"\nremote-code = "allow"')
+    assert policy_problems(manifest, [trusting]) == ()
+    denied = parse_manifest(
+        '[policy]\nremote-code = "allow"\n[models.chat]\nrepo = "o/c"\nremote-code = "deny"'
+    )
+    assert len(policy_problems(denied, [trusting])) == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "path", "why"),
+    [
+        ("", "modeling.py", "code is withheld"),
+        ("", "lib/fast.SO", "code is withheld"),
+        ('remote-code = "allow"', "modeling.py", None),
+        ("", "pytorch_model.bin", None),
+        ('formats = ["safetensors"]', "pytorch_model.bin", "`pickle` weights are withheld"),
+        ('formats = ["safetensors"]', "model.safetensors", None),
+        ('formats = ["safetensors"]', "config.json", None),
+    ],
+)
+def test_a_first_run_is_not_given_what_the_policy_forbids(policy: str, path: str, why: str | None) -> None:
+    said = withheld(parse_manifest(f"[policy]\n{policy}\n"), "chat", RepoPath(path))
+    assert said is None if why is None else (said or "").startswith(why)
 
 
 def test_all_that_is_refused_is_one_error() -> None:

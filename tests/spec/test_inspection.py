@@ -89,7 +89,8 @@ def test_an_auto_map_may_name_code_of_another_repo() -> None:
         ),
         ("text/preprocessor_config.json", {"auto_map": {"AutoFeatureExtractor": "f.F"}}, None),
         ("config.json", {"auto_map": {"AutoTokenizer": [None, None, ""]}, "model_file": None}, []),
-        ("config.json", [{"auto_map": {"AutoTokenizer": "t.T"}}], []),
+        ("config.json", [{"auto_map": {"AutoTokenizer": "t.T"}}], ["auto_map.AutoTokenizer"]),
+        ("a/b/CONFIG.JSON", {"a": [{"b": {"auto_map": "t.T"}}]}, ["auto_map.AutoTokenizer"]),
         ("README.md", {"auto_map": {"AutoTokenizer": "t.T"}}, []),
     ],
 )
