@@ -22,7 +22,8 @@ from mlxlock.commands.witnessed import witnessed
 from mlxlock.errors import MlxlockError
 from mlxlock.fs import disk_errors
 from mlxlock.planning.layout import CACHE_DIR
-from mlxlock.ports import Job, Laboratory, Mirror, Ports
+from mlxlock.planning.policy import untrusted
+from mlxlock.ports import Job, Laboratory, Mirror, Ports, withhold_nothing
 from mlxlock.spec.names import RepoId, Revision
 
 STDERR_BYTES: Final = 64 * 1024
@@ -194,7 +195,8 @@ class _Run:
         source = PinnedSource(
             self.ports.source(), pins={**there, **subject.pins}, artifacts=subject.artifacts
         )
-        return self.laboratory.mirror(source, self.scratch / "phase")
+        withhold = withhold_nothing if subject.trusts else untrusted
+        return self.laboratory.mirror(source, self.scratch / "phase", withhold)
 
 
 def _tail(file: IO[bytes]) -> str:

@@ -51,6 +51,13 @@ def withheld(manifest: Manifest, name: str, path: RepoPath) -> str | None:
     return f"`{refused[0]}` weights are withheld: `policy.formats` does not name them" if refused else None
 
 
+def untrusted(path: RepoPath) -> str | None:
+    """Why somebody who trusts no code is not given a file; None when it is none."""
+    if path.suffix not in CODE_SUFFIXES:
+        return None
+    return "code is withheld: `--trust-remote-code` would allow it"
+
+
 def _problems(manifest: Manifest, model: LockedModel) -> Iterator[str]:
     yield from _of_license(manifest, f"`{model.name}`", model.snapshot.license)
     for name in _refused_formats(manifest, [file.path for file in model.files]):

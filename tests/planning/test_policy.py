@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mlxlock.errors import PolicyError
-from mlxlock.planning.policy import check_policy, check_remote_code, policy_problems, withheld
+from mlxlock.planning.policy import check_policy, check_remote_code, policy_problems, untrusted, withheld
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest_reader import parse_manifest
 from mlxlock.spec.names import RepoPath
@@ -84,6 +84,11 @@ def test_code_that_was_allowed_once_is_refused_when_it_no_longer_is() -> None:
 def test_a_first_run_is_not_given_what_the_policy_forbids(policy: str, path: str, why: str | None) -> None:
     said = withheld(parse_manifest(f"[policy]\n{policy}\n"), "chat", RepoPath(path))
     assert said is None if why is None else (said or "").startswith(why)
+
+
+def test_who_trusts_nothing_is_given_no_code() -> None:
+    assert (untrusted(RepoPath("a/b.py")) or "").startswith("code is withheld")
+    assert untrusted(RepoPath("config.json")) is None
 
 
 def test_all_that_is_refused_is_one_error() -> None:
