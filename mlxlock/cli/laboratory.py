@@ -14,7 +14,17 @@ from mlxlock.commands.project import Project, read_manifest
 from mlxlock.fs import scratch_directory
 from mlxlock.outside import Egress, Proxy, Web
 from mlxlock.planning.attribution import Expected
-from mlxlock.ports import ChildSetting, IntakeStore, Interpreter, Mirror, OnEvent, Sandbox, Source, Withhold, Workspace
+from mlxlock.ports import (
+    ChildSetting,
+    IntakeStore,
+    Interpreter,
+    Mirror,
+    OnEvent,
+    Sandbox,
+    Source,
+    Withhold,
+    Workspace,
+)
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.record import CachedRepo, Left, Pin
 from mlxlock.workspace.directory import DirectoryWorkspace
@@ -111,9 +121,7 @@ class RealLaboratory:
         """A recording mirror over this source."""
         from mlxlock.hub.server import RecordingMirror
 
-        return RecordingMirror(
-            source=source, store=self._store, phase_file=phase_file, withhold=withhold
-        )
+        return RecordingMirror(source=source, store=self._store, phase_file=phase_file, withhold=withhold)
 
     def mirror_of(self, pins: Sequence[Pin], phase_file: Path) -> Mirror:
         """A mirror that answers from these pins and the store alone."""
