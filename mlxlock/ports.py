@@ -121,6 +121,67 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A repo as it is on the Hub now, for whoever wants to change it.
+
+    Attributes:
+        commit: The head of the branch.
+    """
+
+    private: bool
+    commit: CommitHash
+    files: tuple[FileEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One commit to make.
+
+    Attributes:
+        parent: What the branch must still be at.
+        put: Files to add or replace.
+        removed: Files to remove.
+        message: Its first line.
+    """
+
+    branch: Revision
+    parent: CommitHash
+    put: Mapping[RepoPath, Path]
+    removed: tuple[RepoPath, ...]
+    message: str
+
+
+class Publisher(Protocol):
+    """The Hub for whoever may write to it."""
+
+    def look(self, repo: RepoId, branch: Revision) -> Published:
+        """What is there.
+
+        Raises:
+            RepoNotFoundError: No such repo, or not for this user.
+            RevisionNotFoundError: No such branch.
+            HubError: And its other children.
+        """
+        ...
+
+    def create(self, repo: RepoId, *, private: bool) -> None:
+        """Make a repo.
+
+        Raises:
+            HubError: And its children.
+        """
+        ...
+
+    def commit(self, repo: RepoId, edit: Edit) -> CommitHash:
+        """Upload and commit, unless the branch has moved.
+
+        Raises:
+            HubError: And its children; nothing was committed.
+        """
+        ...
+
+
 # --- the store ----------------------------------------------------------------------------------------------
 
 
@@ -752,6 +813,7 @@ class Ports:
     """Everything a command may reach, wired once by `cli`. What is behind a callable is built when asked for.
 
     Attributes:
+        publisher: The Hub for whoever may write to it.
         source: The Hub, or its refusal under `--offline`.
         store: The user's blobs.
         workspace: Opens a project's workspace, with the chosen link mode.
@@ -774,6 +836,7 @@ class Ports:
     workspaces: Callable[[], Workspaces]
     installed: Callable[[], Installed]
     hub_cache: Callable[[], HubCache]
+    publisher: Callable[[], Publisher]
     overlay: Callable[[Path, Mapping[str, str]], Overlay]
     web: Callable[[], Web]
     archives: Callable[[], Archives]

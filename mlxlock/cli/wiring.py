@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from mlxlock import __version__
 from mlxlock.cli.options import Common
-from mlxlock.errors import DiskError, ManifestError
+from mlxlock.errors import DiskError, ManifestError, UsageError
 from mlxlock.outside import Archives, Web
 from mlxlock.ports import (
     HubCache,
@@ -24,6 +24,7 @@ from mlxlock.ports import (
     OnEvent,
     Overlay,
     Ports,
+    Publisher,
     Source,
     Workspace,
     Workspaces,
@@ -89,6 +90,7 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         laboratory=lru_cache(maxsize=1)(laboratory),
         library=lambda: _library(store_dir),
         workspaces=lambda: _workspaces(store_dir, chosen, on_event),
+        publisher=lambda: _publisher(common, on_event),
         hub_cache=lambda: _hub_cache(chosen),
         installed=lru_cache(maxsize=1)(lambda: _installed(project)),
         overlay=_overlay,
@@ -123,6 +125,15 @@ def _workspaces(store_dir: Path, choices: Choices, on_event: OnEvent) -> Workspa
     return DirectoryWorkspaces(
         store_dir / "workspaces", version=__version__, link_mode=choices.link_mode, on_event=on_event
     )
+
+
+def _publisher(common: Common, on_event: OnEvent) -> Publisher:
+    if common.offline:
+        raise UsageError("`push` needs the Hub", hint="run it without `--offline`")
+    from mlxlock.hub.endpoint import endpoint_from
+    from mlxlock.hub.publish import HubPublisher
+
+    return HubPublisher(endpoint_from(os.environ), on_event=on_event)
 
 
 def _hub_cache(choices: Choices) -> HubCache:

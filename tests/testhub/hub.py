@@ -138,9 +138,27 @@ class LoopbackHub:
         """Delete a repo."""
         del self._state.repos[repo_type, repo_id]
 
-    def user(self, token: str, *, name: str = "ada", grants: tuple[str, ...] | list[str] = ()) -> None:
-        """Accept a token; `grants` are ids of the private and gated repos its holder may read."""
-        self._state.users[token] = User(name=name, grants=frozenset(grants))
+    def user(
+        self,
+        token: str,
+        *,
+        name: str = "ada",
+        grants: tuple[str, ...] | list[str] = (),
+        writes: tuple[str, ...] | list[str] = (),
+    ) -> None:
+        """Accept a token.
+
+        Args:
+            token: What `Authorization: Bearer` will carry.
+            name: Its holder.
+            grants: Ids of the private and gated repos that its holder may read.
+            writes: Ids of the repos it may write, and owners below whom it may create some.
+        """
+        self._state.users[token] = User(name=name, grants=frozenset(grants), writes=frozenset(writes))
+
+    def find(self, repo_id: str) -> Repo | None:
+        """The model repo of this id, also one that a client created."""
+        return self._state.repos.get(("model", repo_id))
 
     def limit(self, bucket: Bucket, *, quota: int, window_s: float) -> None:
         """Answer 429 after `quota` requests in a window: `"api"`, or `"resolvers"` for the files."""

@@ -3,23 +3,30 @@
 Owns the order of the questions: quota, visibility, redirect, answer. The handlers are in `api` and `resolve`.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from tests.testhub.api import answer_api, answer_whoami
-from tests.testhub.messages import Incoming, RefusalError, Reply, text_reply
+from tests.testhub.messages import Incoming, RefusalError, Reply, json_reply, text_reply
 from tests.testhub.repos import Repo
 from tests.testhub.resolve import answer_cdn, answer_resolve, answer_resolve_cache
 from tests.testhub.state import Bucket, State, refuse
 from tests.testhub.target import Target, parse_target
+from tests.testhub.upload import answer_create, answer_upload, answer_write
 
 
 def route(state: State, incoming: Incoming) -> Reply:
     """Answer a request; a refusal is an answer as well."""
     try:
-        reply = answer_cdn(state, incoming) if incoming.server == "cdn" else _route_hub(state, incoming)
+        reply = _route_cdn(state, incoming) if incoming.server == "cdn" else _route_hub(state, incoming)
     except RefusalError as refusal:
         reply = refusal.reply
     return _behave(state, reply)
+
+
+def _route_cdn(state: State, incoming: Incoming) -> Reply:
+    return answer_upload(state, incoming) if incoming.method == "PUT" else answer_cdn(state, incoming)
 
 
 def _route_hub(state: State, incoming: Incoming) -> Reply:
@@ -30,20 +37,37 @@ def _route_hub(state: State, incoming: Incoming) -> Reply:
 
 
 def _answer(state: State, incoming: Incoming, target: Target | None) -> Reply:
-    if incoming.path == "/api/whoami-v2":
-        return answer_whoami(state, incoming)
+    if incoming.path in _WITHOUT_REPO:
+        return _WITHOUT_REPO[incoming.path](state, incoming)
     if target is None:
         return refuse(404, message="Sorry, we can't find the page you are looking for.")
     repo = state.visible(incoming, target.repo_type, target.repo_id)
     if repo.id != target.repo_id:
         return _moved(incoming, target, repo)
+    return _answer_repo(state, incoming, repo, target)
+
+
+def _answer_repo(state: State, incoming: Incoming, repo: Repo, target: Target) -> Reply:
     match target.verb:
         case "resolve":
             return answer_resolve(state, incoming, target)
         case "resolve-cache":
             return answer_resolve_cache(state, incoming, target)
+        case "preupload" | "branch" | "batch" | "commit":
+            return answer_write(state, incoming, repo, target)
         case _:
             return answer_api(state, incoming, repo, target)
+
+
+def _any_yaml(_state: State, _incoming: Incoming) -> Reply:
+    return json_reply({"errors": [], "warnings": []})
+
+
+_WITHOUT_REPO: Final[Mapping[str, Callable[[State, Incoming], Reply]]] = {
+    "/api/whoami-v2": answer_whoami,
+    "/api/repos/create": answer_create,
+    "/api/validate-yaml": _any_yaml,
+}
 
 
 def _moved(incoming: Incoming, target: Target, repo: Repo) -> Reply:

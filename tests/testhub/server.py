@@ -106,6 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PUT(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
         delivery = self.server.answer(self._incoming())
         self.server.stopping.wait(delivery.delay_s)
@@ -119,10 +122,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _incoming(self) -> Incoming:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", "0")))
+        chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+        body = self._chunks() if chunked else self.rfile.read(int(headers.get("content-length", "0")))
         return Incoming(
             server=self.server.name, method=self.command, target=self.path, headers=headers, body=body
         )
+
+    def _chunks(self) -> bytes:
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     def _send(self, delivery: Delivery) -> None:
         reply = delivery.reply

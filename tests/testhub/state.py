@@ -59,12 +59,26 @@ SLOPPY = Manners(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class User:
-    """The holder of a token; `grants` are the ids of the private and gated repos it may read."""
+    """The holder of a token.
+
+    Attributes:
+        grants: Ids of the private and gated repos it may read.
+        writes: Ids of the repos it may write, and owners below whom it may create some.
+    """
 
     name: str
     grants: frozenset[str]
+    writes: frozenset[str] = frozenset()
+
+    def may_write(self, repo_id: str) -> bool:
+        """Whether the repo, or its owner, is among `writes`."""
+        return bool(self.writes & {repo_id, repo_id.partition("/")[0]})
+
+    def own(self, repo_id: str) -> None:
+        """Be granted what was just created."""
+        self.grants |= {repo_id}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +108,7 @@ class State:
         endpoint: URL of the hub, without a slash at the end.
         cdn: URL of the CDN, on another host name.
         redirects: Repo id by the id it once had, or is also known under.
+        uploads: LFS files by SHA-256 that no commit holds yet.
     """
 
     endpoint: str = ""
@@ -102,6 +117,7 @@ class State:
     repos: dict[Key, Repo] = field(default_factory=dict)
     redirects: dict[Key, str] = field(default_factory=dict)
     users: dict[str, User] = field(default_factory=dict)
+    uploads: dict[str, File] = field(default_factory=dict)
     quotas: dict[Bucket, Quota] = field(default_factory=dict)
     faults: FaultBook = field(default_factory=FaultBook)
     log: list[Request] = field(default_factory=list)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from tests.testhub.repos import RepoType
 
-_VERBS = "revision|tree|paths-info|refs|commits|xet-read-token"
+_VERBS = "revision|tree|paths-info|refs|commits|commit|preupload|branch|xet-read-token"
 _TYPES: dict[str, RepoType] = {f"{name}s": name for name in get_args(RepoType)}
 # A repo id has one segment or two; a verb is never the second one.
 _API = re.compile(
@@ -20,6 +20,10 @@ _API = re.compile(
 _RESOLVE = re.compile(
     r"/(?:(?P<type>datasets|spaces)/)?(?P<repo>[^/]+(?:/(?!resolve/)[^/]+)?)"
     r"/(?P<verb>resolve)/(?P<revision>[^/]+)/(?P<path>.+)"
+)
+_LFS_BATCH = re.compile(
+    r"/(?:(?P<type>datasets|spaces)/)?(?P<repo>[^/]+(?:/[^/]+)?)\.git/info/lfs/objects/(?P<verb>batch)"
+    r"(?P<revision>)(?P<path>)"
 )
 _RESOLVE_CACHE = re.compile(
     r"/api/(?P<verb>resolve-cache)/(?P<type>models|datasets|spaces)/(?P<repo>[^/]+(?:/[^/]+)?)"
@@ -40,7 +44,8 @@ class Target:
 
 def parse_target(path: str) -> Target | None:
     """Take a raw URL path apart; None is not about a repo."""
-    found = _RESOLVE_CACHE.fullmatch(path) or _API.fullmatch(path) or _RESOLVE.fullmatch(path)
+    grammars = (_RESOLVE_CACHE, _LFS_BATCH, _API, _RESOLVE)
+    found = next((found for grammar in grammars if (found := grammar.fullmatch(path))), None)
     if found is None:
         return None
     return Target(
