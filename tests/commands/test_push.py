@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.site import Site
-from tests.testhub import LoopbackHub, Repo, Status, lfs
+from tests.testhub import LoopbackHub, Repo, Status, plain
 from tests.testhub.content import read_all
 
 TINY, MINE = "org/tiny", "ada/mine"
@@ -16,7 +16,7 @@ SECRET = "hf_" + "a" * 34
 
 @pytest.fixture
 def site(loopback_hub: LoopbackHub, tmp_path: Path) -> Site:
-    loopback_hub.repo(TINY).commit({**FILES, "model.safetensors": lfs(FILES["model.safetensors"])})
+    loopback_hub.repo(TINY).commit({**FILES, "model.safetensors": plain(FILES["model.safetensors"])})
     loopback_hub.user("writer", writes=["ada"], grants=[MINE])
     site = Site(tmp_path / "here", loopback_hub.endpoint)
     site.mlxk("clone", TINY, "--link-mode", "copy")
@@ -160,8 +160,8 @@ def test_the_token_goes_to_its_endpoint_only(site: Site, mine: Repo, loopback_hu
     site.mlxk("push", "./tiny", MINE)
     assert mine.refs
     assert all(request.authorized for request in loopback_hub.requests if "/preupload/" in request.path)
-    uploads = [request for request in loopback_hub.requests if request.server == "cdn"]
-    assert uploads
+    uploads = [request for request in loopback_hub.requests if request.method == "PUT"]
+    assert [request.server for request in uploads] == ["cdn"]
     assert not any(request.authorized for request in uploads)
 
 
