@@ -2,15 +2,18 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mlxlock.capture.choose import choose
+from mlxlock.capture.backends import BACKENDS
+from mlxlock.capture.choose import Choice, choose
 from mlxlock.capture.listing import list_cache
 from mlxlock.capture.none import NoSandbox
 from mlxlock.ports import Job, Sandbox, Service
 from mlxlock.workspace.environment import strict
+from tests.commands.site import Site
 from tests.hub.mirrors import TOKEN, serving_mirror
 from tests.testhub import LoopbackHub
 
@@ -25,7 +28,11 @@ try:
 except EntryNotFoundError:
     pass
 seen = []
-for pid in filter(str.isdigit, os.listdir("/proc")):
+try:
+    pids = os.listdir("/proc")
+except PermissionError:
+    pids = ["self", *map(str, range(1, os.getpid() + 100))]
+for pid in pids:
     for name in ("environ", "cmdline"):
         try:
             seen.append(open(f"/proc/{pid}/{name}", "rb").read().decode("latin-1"))
@@ -36,9 +43,12 @@ with open(sys.argv[1] + ".told", "w") as told:
 """
 
 
-@pytest.fixture(params=["sandboxed", "bare"])
+@pytest.fixture(params=["none", *(backend.name for backend in BACKENDS if backend.platform == sys.platform)])
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    return NoSandbox() if request.param == "bare" else choose("full", project=None)
+    if request.param == "none":
+        return NoSandbox()
+    backends = [backend for backend in BACKENDS if backend.name == request.param]
+    return choose("partial", project=None, choice=Choice(backends=backends))
 
 
 @pytest.mark.sandbox
@@ -70,7 +80,7 @@ def test_a_capture(sandbox: Sandbox, loopback_hub: LoopbackHub, tmp_path: Path) 
         told = json.loads((scratch / "phase.told").read_bytes())
         exchanges = bench.mirror.exchanges()
     assert told["files"] == ["config.json", "model.safetensors"]
-    if sandbox.level == "full":
+    if sandbox.level != "none":
         assert not [text for text in told["seen"] if TOKEN in text]
     assert not [path for path in root.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
     assert {exchange.commit for exchange in exchanges if exchange.repo} == {commit}
@@ -81,3 +91,58 @@ def test_a_capture(sandbox: Sandbox, loopback_hub: LoopbackHub, tmp_path: Path) 
         {commit: ("config.json", "model.safetensors")},
         {commit: ("added_tokens.json",)},
     )
+
+
+def _without_bubblewrap(command: list[str]) -> list[str]:
+    cover = 'mount --bind /dev/null "$(command -v bwrap)"; exec "$@"'
+    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", cover, "sh", *command]
+
+
+def _without_namespaces(command: list[str]) -> list[str]:
+    return ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--disable-userns", *command]
+
+
+@pytest.mark.mlx
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    ("around", "backend", "level"),
+    [
+        (_without_bubblewrap, "linux-namespaces", "full"),
+        (_without_namespaces, "linux-landlock", "partial"),
+    ],
+    ids=["linux-namespaces", "linux-landlock"],
+)
+def test_a_real_model_is_captured_and_proven_without_bubblewrap(
+    around: Callable[[list[str]], list[str]],
+    backend: str,
+    level: str,
+    tiny_models: Path,
+    loopback_hub: LoopbackHub,
+    tmp_path: Path,
+) -> None:
+    """With bubblewrap, `scenarios/test_main_job` shows it."""
+    loopback_hub.load_tree(tiny_models)
+    site = Site(tmp_path / "project", loopback_hub.endpoint)
+    site.write(
+        f'[sandbox]\npython = "{sys.executable}"\n[models.chat]\nrepo = "mlx-community/Qwen2-tiny-4bit"\n'
+    )
+    before = tuple(around([]))
+    locked = site.run("lock", before=before)
+    assert locked.returncode == 0, locked.stderr
+    (proof,) = site.locked["chat"]["proofs"]
+    assert (proof["sandbox"], proof["offline"], proof["compared"]) == (level, "proven", "output")
+    (measured,) = (json.loads(file.read_bytes()) for file in (site.store / "sandboxes").iterdir())
+    assert (measured["key"]["backend"], measured["level"]) == (backend, level)
+    site.mlxk("sync")
+    assert site.run("verify", "--require-sandbox", "partial").returncode == 0
+    enough = site.run("verify", "--require-sandbox", "full")
+    assert (enough.returncode == 0) == (level == "full"), enough.stderr
+    if level == "partial":
+        assert "using `linux-landlock` (sandbox level `partial`, which the lock records)" in locked.stderr
+        assert "weaker sandbox than `full`" in enough.stdout + enough.stderr
+        manifest = site.root / "models.toml"
+        manifest.write_text(manifest.read_text().replace("[sandbox]", '[sandbox]\nrequire = "full"'))
+        refused = site.run("lock", "--json", before=before)
+        error = json.loads(refused.stdout)["error"]
+        assert (refused.returncode, error["code"]) == (2, "sandbox-unavailable")
+        assert "another sandbox around this one" in error["message"]

@@ -125,11 +125,14 @@ _SHARED: Final = (
 )
 """What reaches other processes of the user where there is no namespace of the child's own."""
 
-_METADATA: Final = (
-    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "fchownat", "lchown", "file_setattr"),
-    *("utime", "utimes", "futimesat", "utimensat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat"),
+_MODES: Final = ("chmod", "fchmod", "fchmodat", "fchmodat2")
+_OWNERS: Final = ("chown", "fchown", "fchownat", "lchown", "file_setattr")
+_ATTRIBUTES: Final = (
+    *("setxattr", "lsetxattr", "fsetxattr", "setxattrat"),
     *("removexattr", "lremovexattr", "fremovexattr", "removexattrat"),
 )
+_TIMES: Final = {"utime": (0, 1), "utimes": (0, 1), "futimesat": (1, 2), "utimensat": (1, 2)}
+"""Which arguments have the path and the times."""
 _SIGNALS: Final = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open")
 _SENDS: Final = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
 """Which argument has the flags."""
@@ -154,8 +157,9 @@ class Rules:
         network: `namespace`: any traffic in a network namespace of its own; `tcp`: TCP, to be limited by
             Landlock; `none`: no internet sockets at all.
         unix: Whether sockets with a path or an abstract name can be made; pairs always can.
-        shared: Whether IPC, processes and mounts are those of the user: then IPC is refused, and changes of
-            modes, owners, times and attributes do nothing, since Landlock does not limit them to a path.
+        shared: Whether IPC, processes and mounts are those of the user: then IPC is refused, and nothing can
+            change modes, owners, times and attributes, since Landlock does not limit that to a path. Programs
+            that set modes or times go on as if they had.
         truncates: Whether a file opened for reading may be truncated; Landlock sees it from ABI 3 on.
         guardian: The process that no signal may reach; None where Landlock or a namespace keeps it safe.
     """
@@ -213,7 +217,10 @@ def _blocks(rules: Rules) -> dict[str, Block]:
 
 def _shared() -> dict[str, Block]:
     blocks: dict[str, Block] = dict.fromkeys(_SHARED, (_refuse(errno.EPERM),))
-    blocks |= dict.fromkeys(_METADATA, (_refuse(0),))
+    blocks |= dict.fromkeys(_MODES, (_refuse(0),))
+    blocks |= dict.fromkeys(_OWNERS, (_refuse(errno.EPERM),))
+    blocks |= dict.fromkeys(_ATTRIBUTES, (_refuse(errno.ENOTSUP),))
+    blocks |= {name: _times(*arguments) for name, arguments in _TIMES.items()}
     blocks |= {name: _refused_flags(argument, _FAST_OPEN) for name, argument in _SENDS.items()}
     blocks["ioctl"] = _refused_values(1, _SET_FILE_FLAGS)
     blocks["prlimit64"] = (_argument(0), (_JUMP_EQUAL, 0, 1, 0), _allow(), _refuse(errno.EPERM))
@@ -276,6 +283,19 @@ def _unless_read_only_truncation(flags: int) -> Block:
         (_JUMP_SET, 1, 0, os.O_ACCMODE),
         _refuse(errno.EPERM),
         _allow(),
+    )
+
+
+def _times(path: int, times: int) -> Block:
+    """Do nothing, but refuse "now" for a path: to `Path.touch`, success would say that there is a file."""
+    return (
+        _argument(path),
+        (_JUMP_EQUAL, 0, 1, 0),
+        _refuse(0),
+        _argument(times),
+        (_JUMP_EQUAL, 0, 1, 0),
+        _refuse(errno.EPERM),
+        _refuse(0),
     )
 
 

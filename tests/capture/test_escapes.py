@@ -209,6 +209,31 @@ def test_modes_and_times_of_what_may_not_be_written_stay(user: User, place: Path
         assert (path.stat().st_mode & 0o777, path.stat().st_mtime, os.listxattr(path)) == (0o600, 7, [])
 
 
+def test_files_are_made_copied_and_moved_as_anywhere(user: User, place: Path) -> None:
+    code = f"""
+import os, pathlib, shutil, tarfile
+os.chdir({str(place)!r})
+pathlib.Path("touched").touch()
+pathlib.Path("touched").touch()
+shutil.copy("touched", "copied")
+shutil.copy2("touched", "copied2")
+shutil.copytree(os.path.dirname(shutil.__file__) + "/json", "tree")
+with tarfile.open("tar", "w") as tar:
+    tar.add("tree")
+with tarfile.open("tar") as tar:
+    tar.extractall("out")
+os.makedirs("there/below")
+os.rename("copied", "there/below/moved")
+os.symlink("moved", "there/below/link")
+os.system("touch by-a-program && cp -p touched by-cp && mv by-cp there/by-mv")
+"""
+    outcome = user.python_run(code, writable=[str(place)], env={"PATH": "/usr/bin:/bin"})
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    made = {path.relative_to(place).as_posix() for path in place.rglob("*")}
+    assert made >= {"touched", "copied2", "tree/decoder.py", "out/tree/decoder.py", "there/below/moved"}
+    assert made >= {"there/below/link", "by-a-program", "there/by-mv"}
+
+
 def test_what_is_written_around_a_visible_directory_stays_inside(user: User, place: Path) -> None:
     (place / "ws").mkdir()
     write = f"open('{place}/mlxk', 'w')"

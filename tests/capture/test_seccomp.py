@@ -111,11 +111,26 @@ def test_a_clone_is_only_a_process() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 188, 189, 190, 199]
+    ("answer", "numbers"),
+    [
+        (DONE_NOTHING, (90, 91, 268, 452)),
+        (REFUSED, (92, 93, 94, 260, 469)),
+        (0x50000 | errno.ENOTSUP, (188, 189, 190, 463, 197, 198, 199, 466)),
+    ],
+    ids=["modes", "owners", "attributes"],
 )
-def test_changes_that_landlock_does_not_see_do_nothing(number: int) -> None:
-    assert verdict(number, rules=SHARED) == DONE_NOTHING
-    assert verdict(number) == ALLOWED
+def test_changes_that_landlock_does_not_see_are_not_made(answer: int, numbers: tuple[int, ...]) -> None:
+    assert {verdict(number, 1, 1, 1, rules=SHARED) for number in numbers} == {answer}
+    assert {verdict(number) for number in numbers} == {ALLOWED}
+
+
+@pytest.mark.parametrize(("number", "before"), [(132, ()), (235, ()), (261, (7,)), (280, (7,))])
+def test_times_are_not_set_and_a_touch_still_makes_a_file(number: int, before: tuple[int, ...]) -> None:
+    path, times, nothing = 0x7F00, 0x7F80, 0
+    assert verdict(number, *before, path, times, rules=SHARED) == DONE_NOTHING
+    assert verdict(number, *before, path, nothing, rules=SHARED) == REFUSED
+    assert verdict(number, *before, nothing, nothing, rules=SHARED) == DONE_NOTHING
+    assert verdict(number, *before, path, times) == ALLOWED
 
 
 @pytest.mark.parametrize("number", [29, 30, 64, 68, 240, 50, 254, 301])
