@@ -51,9 +51,12 @@ def tree(files: bool) -> int:
     return finish(lambda _, project: tree_command(project, TreeOptions(files=files)))
 
 
-@verb(examples=("mlxk why Qwen/Qwen2.5-7B",))
-@click.argument("repo", shell_complete=repo_names)
+@verb(examples=("mlxk why Qwen/Qwen2.5-7B", "mlxk why models/.hf_cache/python/en_core_web_sm/meta.json"))
+@click.argument("what", shell_complete=repo_names)
 @common_options
-def why(repo: str) -> int:
-    """Show why models.lock holds REPO: which model asked for it, when, and at which revision."""
-    return finish(lambda _, project: why_command(project, WhyOptions(repo=repo)))
+def why(what: str) -> int:
+    """Show why models.lock holds WHAT: which model and which code asked, when, for which revision.
+
+    WHAT is a repo, a model's name, a URL, or a path below .hf_cache.
+    """
+    return finish(lambda _, project: why_command(project, WhyOptions(what=what)))

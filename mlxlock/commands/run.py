@@ -89,6 +89,8 @@ def run(project: Project | None, ports: Ports, options: RunOptions) -> Report:
     chats = options.interactive and options.prompt is None and subject.kind in CHATTY
     launch = replace(_launch(subject, options, chats=chats), job=_job(subject, options, chats=chats))
     before = contents_of(subject.cache, ports.laboratory()) if options.online and subject.cache else None
+    if chats:
+        ports.on_event(Note(text=f"`{subject.name}`: Ctrl-D or /bye ends the chat, Ctrl-C stops an answer"))
     with launched(launch, ports) as ended:
         new = None if before is None or subject.cache is None else _new(before, subject.cache, ports)
         if ended.exit_code:

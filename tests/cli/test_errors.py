@@ -32,7 +32,7 @@ WRONG = {
     "unknown verb": (("lokc",), None, "no command `lokc`, did you mean `lock`?"),
     "unknown verb far": (("zzzz",), None, "no command `zzzz`"),
     "help of an unknown verb": (("help", "lokc"), None, "no command `lokc`, did you mean `lock`?"),
-    "missing argument": (("why",), "why", "missing argument `REPO`"),
+    "missing argument": (("why",), "why", "missing argument `WHAT`"),
     "too many": (("status", "extra"), "status", "got unexpected extra argument (extra)"),
     "bad choice": (("sync", "--adopt", "steal"), "sync", "`steal` is not one of `copy`, `link`, `none`"),
     "bad number": (("sync", "-j", "0"), "sync", "0 is not in the range 1<=x<=64"),

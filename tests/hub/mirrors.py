@@ -74,7 +74,7 @@ class Answered:
 @contextmanager
 def serving_mirror(hub: LoopbackHub, folder: Path, **options: Any) -> Iterator[Bench]:
     """Serve a mirror of the Hub; its store is below the folder."""
-    store = DirectoryStore(folder / "store")
+    store = options.pop("store", None) or DirectoryStore(folder / "store")
     source = options.pop("source", None) or HubSource(Endpoint(url=hub.endpoint, token=TOKEN))
     mirror = RecordingMirror(source=source, store=store, **options)
     with socket.create_server(("127.0.0.1", 0)) as listener, mirror.serve(listener):
