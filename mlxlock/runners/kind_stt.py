@@ -35,7 +35,8 @@ def generate(job: Job, loaded: Any, emit: Callable[[str], None]) -> Generated:
     emit(f"{text}\n")
     segments = getattr(result, "segments", None) or getattr(result, "sentences", None) or []
     tokens = getattr(result, "generation_tokens", 0) or None
-    transcript = json.dumps([text, _plain(segments)], ensure_ascii=False, sort_keys=True, default=_convert)
+    plain = _plain(segments, getattr(result, "total_time", 0.0))
+    transcript = json.dumps([text, plain], ensure_ascii=False, sort_keys=True, default=_convert)
     return {
         "digested": transcript.encode() if text or segments or tokens else b"",
         "text": text,
@@ -61,14 +62,21 @@ def _options(job: Job, model: Any) -> dict[str, Any]:
     return {**options, **job.options}
 
 
-def _plain(value: Any) -> Any:
-    """Take segments apart into what JSON can say, without the measures."""
+def _plain(value: Any, took_s: float) -> Any:
+    """Take segments apart into what JSON can say, without the measures.
+
+    Higgs Audio 3 and Qwen2-Audio end their only segment when the transcription took so many seconds.
+    """
     if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items() if name not in _MEASURES}
+        return {
+            str(name): _plain(inner, took_s)
+            for name, inner in value.items()
+            if name not in _MEASURES and not (took_s and isinstance(inner, float) and inner == took_s)
+        }
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner, took_s) for inner in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(dataclasses.asdict(value))
+        return _plain(dataclasses.asdict(value), took_s)
     return value
 
 
