@@ -76,6 +76,8 @@ def _model_type(config: Mapping[str, object]) -> str:
     architectures = config.get("architectures")
     if isinstance(architectures, list) and "MiMoAudioModel" in architectures:
         return "mimo_audio"
+    if declared == "llama" and "acoustic_dim" in config:
+        return "tada"
     if not declared and {"flow_lm", "mimi"} <= config.keys():
         return "pocket_tts"
     return declared.lower() if isinstance(declared, str) else ""

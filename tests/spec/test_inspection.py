@@ -37,6 +37,8 @@ WEIGHTS = ["config.json", "model.safetensors"]
         ({"model_type": "qwen2"}, "Spark-TTS-0.5B-bf16", "tts"),
         ({"model_type": "llama"}, "orpheus-3b-0.1-ft-4bit", "tts"),
         ({"model_type": "llama"}, "Llama-OuteTTS-1.0-1B", "tts"),
+        ({"model_type": "llama", "acoustic_dim": 512}, "tada-1b", "tts"),
+        ({"model_type": "qwen2", "acoustic_dim": 512}, "tada-1b", "text"),
         ({"model_type": "qwen3"}, "VyvoTTS-EN-Beta-4bit", "tts"),
         ({"model_type": "qwen3"}, "Some-ASR-1B", "stt"),
         ({}, "parakeet-tdt-0.6b-v3", "stt"),
