@@ -40,6 +40,33 @@ MODELS: Mapping[str, TinyModel] = MappingProxyType({
     "moondream2": TinyModel(
         repo="mlx-community/moondream2-tiny", kind="vision", needs=("moondream/starmie-v1",)
     ),
+    "orpheus": TinyModel(
+        repo="mlx-community/orpheus-tiny-ft-4bit",
+        kind="tts",
+        needs=("mlx-community/snac_24khz", "mlx-community/orpheus-3b-0.1-ft-bf16"),
+    ),
+    "bark": TinyModel(
+        repo="mlx-community/bark-tiny",
+        kind="tts",
+        needs=("bert-base-multilingual-cased", "mlx-community/encodec-24khz-float32"),
+    ),
+    "pocket": TinyModel(
+        repo="mlx-community/pocket-tts-tiny",
+        kind="tts",
+        needs=("kyutai/pocket-tts", "kyutai/pocket-tts-without-voice-cloning"),
+    ),
+    "automap": TinyModel(
+        repo="mlx-community/Qwen2-custom-tokenizer-4bit", kind="text", needs=("acme/tokenizer-code",)
+    ),
+    "modelfile": TinyModel(repo="mlx-community/Qwen2-VL-custom-fp16", kind="vision"),
+    "tada": TinyModel(
+        repo="mlx-community/tada-tiny",
+        kind="tts",
+        needs=("meta-llama/Llama-3.2-1B-Instruct", "HumeAI/tada-codec"),
+    ),
+    "higgs": TinyModel(
+        repo="mlx-community/higgs-audio-v3-stt-tiny", kind="stt", needs=("mlx-community/silero-vad",)
+    ),
 })  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import log2, prod
 from pathlib import Path
@@ -61,7 +61,9 @@ def write_card(repo_dir: Path, card: Card) -> None:
     (repo_dir / ".gitattributes").write_text(attributes, newline="\n")
 
 
-def write_weights(repo_dir: Path, model: nn.Module, *, dtype: str = "F16") -> None:
+def write_weights(
+    repo_dir: Path, model: nn.Module, *, dtype: str = "F16", fixed: Collection[str] = ()
+) -> None:
     """Write `model.safetensors` and its index, with weights drawn from hashes of the tensors' names.
 
     MLX's own random numbers go through transcendental functions, whose last bit depends on the machine; only
@@ -71,12 +73,13 @@ def write_weights(repo_dir: Path, model: nn.Module, *, dtype: str = "F16") -> No
         repo_dir: The repo's folder, which exists. Its name enters the hashes.
         model: A freshly made model.
         dtype: `F16` or `F32`, for the floating-point tensors.
+        fixed: Names of tensors that keep the model's values, which are exact in that type.
 
     Raises:
         ValueError: The model has a tensor that is neither floating-point nor quantised.
     """
     tensors = {
-        name: _draw(f"{repo_dir.name}/{name}", array, dtype)
+        name: _keep(array, dtype) if name in fixed else _draw(f"{repo_dir.name}/{name}", array, dtype)
         for name, array in tree_flatten(model.parameters())
     }
     (repo_dir / "model.safetensors").write_bytes(_safetensors(tensors))
@@ -86,6 +89,24 @@ def write_weights(repo_dir: Path, model: nn.Module, *, dtype: str = "F16") -> No
         repo_dir / "model.safetensors.index.json",
         {"metadata": {"total_size": total}, "weight_map": weight_map},
     )
+
+
+def write_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Write a safetensors file that is no model: F32, drawn from hashes of the file's and the tensors' names.
+
+    Args:
+        path: The file; its folder exists.
+        shapes: Each tensor's name and shape.
+    """
+    tensors = {
+        name: _packed("F32", shape, _uniform(f"{path.name}/{name}", shape)) for name, shape in shapes.items()
+    }
+    path.write_bytes(_safetensors(tensors))
+
+
+def _keep(array: mx.array, dtype: str) -> _Tensor:
+    values: list[float] = array.astype(mx.float32).reshape(-1).tolist()  # type: ignore[assignment]
+    return _packed(dtype, tuple(array.shape), values)
 
 
 def _draw(seed: str, array: mx.array, dtype: str) -> _Tensor:
@@ -105,6 +126,10 @@ def _draw(seed: str, array: mx.array, dtype: str) -> _Tensor:
         values = _uniform(seed, shape)
     if "embed_tokens" in seed:
         values = [value * _EMBEDDING for value in values]
+    return _packed(dtype, shape, values)
+
+
+def _packed(dtype: str, shape: tuple[int, ...], values: list[float]) -> _Tensor:
     code, _ = _FORMATS[dtype]
     return _Tensor(dtype, shape, struct.pack(f"<{len(values)}{code}", *values))
 

@@ -35,6 +35,7 @@ class Tokenizer:
         cls: The class that tokenizer_config.json names.
         specials: Special tokens, numbered after the ordinary ones.
         eos: The special token that ends a text.
+        bos: The special token that begins one, or `None`.
         words: Words that become single tokens.
         chat_template: A Jinja template, or `None`.
     """
@@ -42,6 +43,7 @@ class Tokenizer:
     cls: str = "Qwen2Tokenizer"
     specials: Sequence[str] = QWEN_SPECIALS
     eos: str = "<|im_end|>"
+    bos: str | None = None
     words: Sequence[str] = WORDS
     chat_template: str | None = CHATML
 
@@ -98,7 +100,7 @@ class Tokenizer:
         added = {str(number): _added(token) for token, number in self.special_ids.items()}
         config: dict[str, object] = {
             "added_tokens_decoder": added,
-            "bos_token": None, "eos_token": self.eos, "pad_token": self.specials[0],
+            "bos_token": self.bos, "eos_token": self.eos, "pad_token": self.specials[0],
             "unk_token": self.specials[0], "model_max_length": 2048, "clean_up_tokenization_spaces": False,
             "tokenizer_class": self.cls,
         }  # fmt: skip
