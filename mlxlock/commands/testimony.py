@@ -90,9 +90,10 @@ def _repo(told: Mapping[str, Any]) -> RepoId | None:
 
 
 def _path(told: Mapping[str, Any]) -> RepoPath | None:
+    path = told.get("path")
     try:
-        return RepoPath(str(told["path"]))
-    except (KeyError, ValueError):
+        return None if path is None else RepoPath(str(path))
+    except ValueError:
         return None
 
 
