@@ -1,0 +1,255 @@
+"""The table: rows of hidden downloads, each with a tiny model that makes the unmodified library take it.
+
+Owns what is claimed of each row. `trial` makes it happen, `test_rows` compares.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tests.testhub import LoopbackHub, Repo
+from tests.tinymodels.pocket import TAG, VOICES_COMMIT
+
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+WEIGHTS = ("config.json", "model.safetensors", "model.safetensors.index.json")
+NO_SPECIALS = ("added_tokens.json", "chat_template.jinja", "special_tokens_map.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One artifact that the lock must name, and the whole of it.
+
+    Attributes:
+        where: The line of the library that asks, below its package.
+        repo: As asked.
+        files: All of it.
+        absent: What is asked for and not there.
+        revision: As asked.
+        when: The runner's phase; a module that asks while it is imported is imported to load a model.
+        canonical: What the Hub calls the repo by now.
+        gated: Whether the Hub wants a token for it.
+        code: Whether it is Python that is executed.
+    """
+
+    where: str
+    repo: str
+    files: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    revision: str = "main"
+    when: Literal["import", "load", "generate"] = "load"
+    canonical: str | None = None
+    gated: bool = False
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """What the candidate lock loses before it is proven, and what must be objected to it then.
+
+    Attributes:
+        repo: The repo.
+        path: A file of it, or what is known to be absent; all of it when empty.
+        objections: The codes of everything that must be objected. Without `failed`, the library goes on in
+            silence, and its run ends well.
+    """
+
+    repo: str
+    path: str = ""
+    objections: tuple[str, ...] = ("failed", "asked")
+
+    @property
+    def name(self) -> str:
+        """What it is called in a test's name."""
+        return f"{self.repo.rpartition('/')[2]}{self.path and '/'}{self.path}"
+
+    @property
+    def what(self) -> dict[str, str]:
+        """It, for the driver."""
+        return {"repo": self.repo, "path": self.path}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One model, and what it fetches behind our back.
+
+    Attributes:
+        model: Its key in `tests.tinymodels.MODELS`.
+        wanted: Every artifact, by repo.
+        withheld: Each is a proof of its own.
+        manifest: More lines for the model in `models.toml`.
+        token: Whether a token is given that opens the gated repos.
+        arrange: What the tree of repos cannot say: tags, gates, new names.
+    """
+
+    model: str
+    wanted: tuple[Wanted, ...] = ()
+    withheld: tuple[Withheld, ...]
+    manifest: str = ""
+    token: bool = False
+    arrange: Callable[[LoopbackHub], None] = lambda _hub: None
+
+
+def find(hub: LoopbackHub, repo_id: str) -> Repo:
+    """The repo that has this id now."""
+    repo = hub.find(repo_id)
+    assert repo is not None, repo_id
+    return repo
+
+
+def _rename_bert(hub: LoopbackHub) -> None:
+    hub.rename(_BERT.repo, str(_BERT.canonical))
+
+
+def _pin_voices(hub: LoopbackHub) -> None:
+    """Let the tag and the commit be all that is left of what mlx-audio asks for: both repos moved on."""
+    tokenizer, voices = find(hub, _POCKET.repo), find(hub, _VOICES.repo)
+    tokenizer.tag(TAG)
+    voices.commits[VOICES_COMMIT] = replace(voices.commits[voices.refs["refs/heads/main"]], id=VOICES_COMMIT)
+    for repo in (tokenizer, voices):
+        repo.commit({"README.md": b"Moved on."})
+
+
+def _gate_llama(hub: LoopbackHub) -> None:
+    find(hub, _LLAMA.repo).gated = "manual"
+    hub.user(TOKEN, grants=[_LLAMA.repo])
+
+
+TOKEN = "hf_of_somebody_who_accepted"  # noqa: S105 - opens the test Hub
+
+_QWEN = Wanted(
+    where="mlx_audio/stt/models/vibevoice_asr/vibevoice_asr.py:435",
+    repo="Qwen/Qwen2.5-7B",
+    files=("config.json", "merges.txt", *TOKENIZER, "vocab.json"),
+    absent=NO_SPECIALS,
+)
+_DAC = Wanted(
+    where="mlx_audio/tts/models/dia/dia.py:47",
+    repo="mlx-community/descript-audio-codec-44khz",
+    files=WEIGHTS,
+)
+_STARMIE = Wanted(
+    where="mlx_vlm/models/moondream2/processing_moondream2.py:19",
+    repo="moondream/starmie-v1",
+    files=TOKENIZER,
+    absent=(*NO_SPECIALS, "config.json", "tokenizer.model"),
+)
+_SNAC = Wanted(where="mlx_audio/tts/models/llama/llama.py:32", repo="mlx-community/snac_24khz", files=WEIGHTS)
+_ORPHEUS = Wanted(
+    where="mlx_audio/tts/models/llama/llama.py:136",
+    repo="mlx-community/orpheus-3b-0.1-ft-bf16",
+    files=("config.json", *TOKENIZER),
+    absent=(*NO_SPECIALS, "tokenizer.model"),
+)
+_BERT = Wanted(
+    where="mlx_audio/tts/models/bark/bark.py:427",
+    repo="bert-base-multilingual-cased",
+    files=("tokenizer_config.json", "vocab.txt"),
+    absent=(*NO_SPECIALS, "tokenizer.json"),
+    canonical="google-bert/bert-base-multilingual-cased",
+)
+_ENCODEC = Wanted(
+    where="mlx_audio/tts/models/bark/pipeline.py:120",
+    repo="mlx-community/encodec-24khz-float32",
+    files=WEIGHTS,
+    when="generate",
+)
+_POCKET = Wanted(
+    where="mlx_audio/tts/models/pocket_tts/conditioners.py:81",
+    repo="kyutai/pocket-tts",
+    revision=TAG,
+    files=("tokenizer.json",),
+)
+_VOICES = Wanted(
+    where="mlx_audio/tts/models/pocket_tts/utils.py:54",
+    repo="kyutai/pocket-tts-without-voice-cloning",
+    revision=VOICES_COMMIT,
+    files=("embeddings/alba.safetensors",),
+    when="generate",
+)
+_LLAMA = Wanted(
+    where="mlx_audio/tts/models/tada/tada.py:1472",
+    repo="meta-llama/Llama-3.2-1B-Instruct",
+    files=("config.json", *TOKENIZER),
+    absent=(*NO_SPECIALS, "tokenizer.model"),
+    gated=True,
+)
+_TADA_CODEC = Wanted(
+    where="mlx_audio/tts/models/tada/tada.py:440",
+    repo="HumeAI/tada-codec",
+    files=(
+        ".gitattributes",
+        "README.md",
+        "decoder/model.safetensors",
+        "decoder/model.safetensors.index.json",
+    ),
+)
+_SILERO = Wanted(
+    where="mlx_audio/stt/models/higgs_audio_3/vad.py:29",
+    repo="mlx-community/silero-vad",
+    files=WEIGHTS,
+    when="generate",
+)
+_CODE = Wanted(
+    where="transformers/dynamic_module_utils.py",
+    repo="acme/tokenizer-code",
+    files=("tokenization_tiny.py",),
+    code=True,
+)
+
+
+def _all_of(wanted: Wanted, *objections: str) -> Withheld:
+    return Withheld(repo=wanted.repo, objections=objections or ("failed", "asked"))
+
+
+ROWS = (
+    Row(model="vibevoice", wanted=(_QWEN,), withheld=(_all_of(_QWEN),)),
+    Row(model="dia", wanted=(_DAC,), withheld=(_all_of(_DAC),)),
+    Row(
+        model="moondream2",
+        wanted=(_STARMIE,),
+        withheld=(
+            _all_of(_STARMIE, "asked", "input-differs"),
+            Withheld(repo=_STARMIE.repo, path="config.json", objections=("asked", "input-differs")),
+        ),
+    ),
+    Row(
+        model="orpheus",
+        wanted=(_ORPHEUS, _SNAC),
+        withheld=(_all_of(_SNAC), _all_of(_ORPHEUS)),
+    ),
+    Row(
+        model="bark",
+        wanted=(_BERT, _ENCODEC),
+        withheld=(_all_of(_BERT, "asked", "output-differs"), _all_of(_ENCODEC)),
+        arrange=_rename_bert,
+    ),
+    Row(
+        model="pocket",
+        wanted=(_POCKET, _VOICES),
+        withheld=(_all_of(_POCKET), _all_of(_VOICES)),
+        arrange=_pin_voices,
+    ),
+    Row(
+        model="tada",
+        wanted=(_TADA_CODEC, _LLAMA),
+        withheld=(_all_of(_LLAMA), _all_of(_TADA_CODEC, "asked", "output-differs")),
+        token=True,
+        arrange=_gate_llama,
+    ),
+    Row(model="higgs", wanted=(_SILERO,), withheld=(_all_of(_SILERO, "asked", "output-differs"),)),
+    Row(
+        model="automap",
+        wanted=(_CODE,),
+        withheld=(_all_of(_CODE),),
+        manifest='remote-code = "allow"\n',
+    ),
+    Row(
+        model="modelfile",
+        withheld=(
+            Withheld(
+                repo="mlx-community/Qwen2-VL-custom-fp16", path="modeling_tiny.py", objections=("failed",)
+            ),
+        ),
+        manifest='remote-code = "allow"\n',
+    ),
+)
