@@ -12,6 +12,7 @@ from mlxlock.capture.candidate import Candidate, Level
 from mlxlock.capture.linux_bwrap import find_bwrap
 from mlxlock.capture.linux_landlock import find_landlock
 from mlxlock.capture.linux_namespaces import find_namespaces
+from mlxlock.capture.macos_seatbelt import find_seatbelt
 from mlxlock.capture.search import Search
 
 
@@ -35,4 +36,5 @@ BACKENDS: Final = (
     Backend(name="linux-bwrap", platform="linux", claims="full", find=find_bwrap),
     Backend(name="linux-namespaces", platform="linux", claims="full", find=find_namespaces),
     Backend(name="linux-landlock", platform="linux", claims="partial", find=find_landlock),
+    Backend(name="macos-seatbelt", platform="darwin", claims="full", find=find_seatbelt),
 )

@@ -25,7 +25,8 @@ _MAX_HOME_ENTRIES: Final = 50
 _TOKENS: Final = (".cache/huggingface/token", ".huggingface/token", ".netrc", ".aws/credentials", ".ssh")
 _PROTECTED: Final = b"as it was"
 _PROTECTED_MODE: Final = 0o600
-_NEIGHBOUR: Final = ("::1", socket.AF_INET6) if sys.platform == "darwin" else ("127.0.0.2", socket.AF_INET)
+_ANY_PORT: Final = 8001
+_NOBODY: Final = ("192.0.2.1", 9)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,7 +37,8 @@ class Canaries:
         root: The directory they lie in; of it a sandbox is to show `project` and `scratch` only.
         home: Paths in the user's home that no sandbox may show.
         second: A port that is nobody's business.
-        neighbour: The service's own port, but at another address.
+        neighbour: Another address of this machine, and a port there that is listened on; None when there is
+            no other, so that none can be reached.
         datagrams: Where datagrams would arrive: over UDP, and over a path.
         process: Something of the user's that runs, with `secret` in its environment and on its command line.
     """
@@ -44,7 +46,7 @@ class Canaries:
     root: Path
     home: tuple[str, ...]
     second: socket.socket
-    neighbour: socket.socket
+    neighbour: socket.socket | None
     datagrams: tuple[socket.socket, socket.socket]
     process: subprocess.Popen[bytes]
     secret: str
@@ -73,16 +75,16 @@ class Canaries:
     @property
     def port(self) -> int:
         """The port to serve at, where a sandbox leaves the choice."""
-        return int(self.neighbour.getsockname()[1])
+        return _ANY_PORT if self.neighbour is None else int(self.neighbour.getsockname()[1])
 
     @contextmanager
     def beside(self, listener: socket.socket) -> Iterator[None]:
         """Serve the one service: the kernel accepts, nobody has to. Its port is listened on elsewhere too."""
-        port = listener.getsockname()[1]
+        port = int(listener.getsockname()[1])
         with ExitStack() as stack:
-            if port != self.port:
+            if self.neighbour is not None and port != self.port:
                 try:
-                    stack.enter_context(_listening(port))
+                    stack.enter_context(socket.create_server((_host(self.neighbour), port)))
                 except OSError:
                     self._untested.add("addresses")
             yield
@@ -109,6 +111,7 @@ class Canaries:
         order = {
             "service": service,
             "port": self.second.getsockname()[1],
+            "neighbour": None if self.neighbour is None else _host(self.neighbour),
             "udp": self.datagrams[0].getsockname()[1],
             "datagrams": str(outside / "datagrams"),
             "sockets": [str(outside / "socket"), *([f"\0{self.secret}"] if sys.platform == "linux" else [])],
@@ -142,7 +145,7 @@ def canaries(visible: Sequence[Path]) -> Iterator[Canaries]:
             root=root,
             home=_of_home((*visible, root)),
             second=stack.enter_context(socket.create_server(("127.0.0.1", 0))),
-            neighbour=stack.enter_context(_listening(0)),
+            neighbour=_neighbour(stack),
             datagrams=(
                 _bound(stack, socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
                 _bound(stack, socket.AF_UNIX, socket.SOCK_DGRAM, str(root / "outside" / "datagrams")),
@@ -160,9 +163,23 @@ def _lay_out(root: Path) -> None:
         (root / name).chmod(_PROTECTED_MODE)
 
 
-def _listening(port: int) -> socket.socket:
-    address, family = _NEIGHBOUR
-    return socket.create_server((address, port), family=family)
+def _neighbour(stack: ExitStack) -> socket.socket | None:
+    address = "127.0.0.2" if sys.platform == "linux" else _own_address()
+    return None if address is None else stack.enter_context(socket.create_server((address, 0)))
+
+
+def _own_address() -> str | None:
+    """This machine's address in its network; nothing is sent to learn it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        try:
+            out.connect(_NOBODY)
+        except OSError:
+            return None
+        return str(out.getsockname()[0])
+
+
+def _host(listener: socket.socket) -> str:
+    return str(listener.getsockname()[0])
 
 
 def _bound(

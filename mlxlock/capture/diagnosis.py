@@ -142,6 +142,25 @@ def explain_kernel(said: str, *, proc_sys: Path = _PROC_SYS) -> SandboxError:
     return _explained("the kernel's own sandbox", _KNOWN_OF_KERNEL, said, proc_sys)
 
 
+_KNOWN_OF_SEATBELT: Final = (
+    _Known(
+        said="sandbox_apply: Operation not permitted",
+        cause="another sandbox around this one forbids it",
+        cure="run `mlxk` outside of it",
+    ),
+    _Known(
+        said="execvp() of",
+        cause="the program of the first run cannot be started in it",
+        cure="check its name in `models.toml`",
+    ),
+)
+
+
+def explain_seatbelt(said: str) -> SandboxError:
+    """Name the cause of what `sandbox-exec` said, and exactly one cure."""
+    return _explained("`sandbox-exec`", _KNOWN_OF_SEATBELT, said, _PROC_SYS)
+
+
 def explain_bwrap(said: str, *, proc_sys: Path = _PROC_SYS) -> SandboxError:
     """Name the cause of what bubblewrap said, and exactly one cure.
 

@@ -30,11 +30,11 @@ def main(order_path: str) -> None:
         order = json.load(file)
     service = int(os.environ["MLXK_SERVICE"])
     _check_what_has_to_work(order, service)
-    other = (socket.AF_INET, "127.0.0.2") if sys.platform == "linux" else (socket.AF_INET6, "::1")
     answer = {
         "ports": _does(_connect, socket.AF_INET, ("127.0.0.1", order["port"]))
         or _does(_open_fast, ("127.0.0.1", order["port"])),
-        "addresses": _does(_connect, other[0], (other[1], service)),
+        "addresses": order["neighbour"] is not None
+        and _does(_connect, socket.AF_INET, (order["neighbour"], service)),
         "home": any(_does(_read, path) for path in order["home"]),
         "token": any(_does(_read, path) for path in order["tokens"]),
         "sockets": any(_does(_connect, socket.AF_UNIX, name) for name in order["sockets"]),

@@ -36,6 +36,7 @@ class Order:
         memory_bytes: Address space limit of the child, or None.
         own_processes: Whether the inside has process ids of its own, so that its number 1 can be waited for.
         guarded: Whether the stub stays to end the child with all that it started.
+        mark: What tells the processes of this run from all others on macOS.
         confinement: What the stub puts around the child; None when the sandbox around it is enough.
     """
 
@@ -46,6 +47,7 @@ class Order:
     memory_bytes: int | None
     own_processes: bool
     guarded: bool
+    mark: str | None
     confinement: Confinement | None
 
 

@@ -25,7 +25,7 @@ _SWITCHES: Final = (
     "/proc/self/attr/current",
 )
 _NAMESPACES: Final = ("user", "mnt", "pid", "net")
-_CODE: Final = ("stub.py", "kernel.py", "escape.py", "seccomp.py", "confinement.py")
+_CODE: Final = ("stub.py", "kernel.py", "escape.py", "seccomp.py", "confinement.py", "seatbelt_profile.py")
 
 
 def known_level(candidate: Candidate, memory: Path) -> Level | None:

@@ -54,13 +54,13 @@ def main(control_fd: int) -> None:
     _become(order)
 
 
-def _kernel() -> dict[str, Any]:
-    return runpy.run_path(os.path.join(os.path.dirname(__file__), "kernel.py"))
+def _beside(name: str) -> dict[str, Any]:
+    return runpy.run_path(os.path.join(os.path.dirname(__file__), name))
 
 
 def _enter(confinement: dict[str, Any], control: socket.socket) -> None:
     """Go into new namespaces, as their process number 1 where there is one for processes."""
-    kernel = _kernel()
+    kernel = _beside("kernel.py")
     kernel["enter_namespaces"](confinement)
     if confinement["processes"]:
         init = os.fork()
@@ -134,6 +134,7 @@ def _guarded(
     ours.sendall(b"\n")
     code = _await(child, control)
     _end_orphans(child)
+    _end_marked(order["mark"])
     return code
 
 
@@ -142,7 +143,7 @@ def _be_child(order: dict[str, Any], guardian: socket.socket) -> None:
     if sys.platform == "linux":
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if order["confinement"] is not None:
-        _kernel()["confine"](order["confinement"])
+        _beside("kernel.py")["confine"](order["confinement"])
     guardian.sendall(b"\n")
     if not guardian.recv(1):
         os._exit(1)
@@ -201,6 +202,20 @@ def _end_orphans(child: int) -> None:
             os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
+
+
+def _end_marked(mark: Optional[str]) -> None:  # noqa: UP045 - Python 3.9
+    """Kill whoever is still confined by this run's profile, until nobody is."""
+    if mark is None or not hasattr(_LIBC, "sandbox_check"):
+        return
+    darwin = _beside("darwin.py")
+    while True:
+        pids = darwin["marked"](mark, f"{mark}.absent")
+        if not pids:
+            return
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _children() -> list[int]:

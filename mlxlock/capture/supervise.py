@@ -38,6 +38,9 @@ class Enclosure:
         guarded: Whether the stub stays as the child's guardian, which has to be given the time to end all.
         confine: From a job, the ports of its services and the guardian's process id to what the stub puts
             around the child; None when the sandbox around the stub is enough.
+        wrap: From a job and the ports of its services to the child's command line, when the sandbox begins
+            with the child and not with the stub.
+        mark: What tells the processes of this run from all others on macOS.
         explain: From what the sandbox wrote to stderr to an error that names the cause and its cure.
     """
 
@@ -49,6 +52,8 @@ class Enclosure:
     explain: Callable[[str], SandboxError]
     guarded: bool = False
     confine: Callable[[Job, Mapping[str, int], int], Confinement] | None = None
+    wrap: Callable[[Job, Mapping[str, int]], tuple[str, ...]] | None = None
+    mark: str | None = None
     keep_fds: tuple[int, ...] = ()
 
 
@@ -101,13 +106,14 @@ def _order(job: Job, enclosure: Enclosure, outside: Mapping[str, socket.socket],
     ports = {name: service.port for name, service in job.services.items()}
     ports |= {name: int(listener.getsockname()[1]) for name, listener in outside.items()}
     return Order(
-        argv=job.argv,
+        argv=job.argv if enclosure.wrap is None else enclosure.wrap(job, ports),
         env={name: _filled(value, ports) for name, value in job.env.items()},
         cwd=str(job.cwd),
         ports=ports if enclosure.own_network else {},
         memory_bytes=job.memory_bytes,
         own_processes=enclosure.own_processes,
         guarded=enclosure.guarded,
+        mark=enclosure.mark,
         confinement=None if enclosure.confine is None else enclosure.confine(job, ports, guardian),
     )
 
