@@ -24,9 +24,13 @@ from mlxlock.planning.relock import Decision, decide
 from mlxlock.ports import Ports
 from mlxlock.spec.invariants import check_invariants
 from mlxlock.spec.lockfile import LockedModel, Lockfile
+from mlxlock.spec.lockfile_reader import parse_lockfile
+from mlxlock.spec.lockfile_writer import format_lockfile
 from mlxlock.spec.manifest import Manifest
 
 EMPTY: Final = Lockfile()
+NOT_WRITTEN: Final = "models.lock (not written)"
+"""What errors call the lock that is being made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,8 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
         capture=options.capture and not options.dry_run,
     )
     after, proofs = _locked(project, manifest, ports, decisions, before, options)
-    check_invariants(after)
+    # Also read back: what the Hub or a first run said must never make a lock that nobody can read.
+    parse_lockfile(format_lockfile(after), NOT_WRITTEN)
     changed = after != before if options.dry_run else write_lockfile(project, after)
     return lock_report(
         before, after, changed=changed, capture=options.capture, dry_run=options.dry_run, proofs=proofs
@@ -116,12 +121,24 @@ def _locked(
         adopt_writes=options.adopt_writes,
     )
     drafts = [(decision, draft(decision, resolutions, work.store)) for decision in todo]
+    _check_drafts([*kept, *(model for _, model in drafts)])
     check_policy(manifest, [replace(model, artifacts=()) for _, model in drafts])
     made = Made(models=tuple(model for _, model in drafts), environments=before.environments)
     if options.capture and not options.dry_run:
         made = make_first_runs(work, drafts, before.environments)
     models = _sorted([*kept, *made.models])
     return Lockfile(models=models, environments=used_environments(models, made.environments)), made.proofs
+
+
+def _check_drafts(models: Iterable[LockedModel]) -> None:
+    """Refuse what could not be laid out before anything is fetched for it or runs.
+
+    Raises:
+        LockfileError: Paths of a repo collide or are reserved, or nothing is left of it.
+        RefClashError: One revision of one repo would be two commits.
+    """
+    bare = tuple(replace(model, artifacts=(), proofs=()) for model in models)
+    check_invariants(Lockfile(models=bare), NOT_WRITTEN)
 
 
 def _sorted(models: Iterable[LockedModel]) -> tuple[LockedModel, ...]:

@@ -16,6 +16,7 @@ from mlxlock.ports import Wanted
 from mlxlock.spec.digest import GitOid, Sha256
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, Revision
 from mlxlock.spec.resolution import FileEntry, Resolution
+from mlxlock.spec.toml_text import shown
 
 Info = ModelInfo | DatasetInfo | SpaceInfo
 Described = RepoSibling | RepoFile
@@ -67,7 +68,8 @@ def file_entry(described: Described, repo: RepoId) -> FileEntry:
         return FileEntry(path=path, size_bytes=_size(described.size), git=GitOid(described.blob_id or ""))
     except (TypeError, ValueError) as problem:
         raise HubError(
-            f"`{repo}` lists a file that cannot be locked: {described.rfilename!r}", details=(str(problem),)
+            f"`{repo}` lists a file that cannot be locked: `{shown(described.rfilename)}`",
+            details=(shown(str(problem)),),
         ) from problem
 
 
@@ -138,7 +140,7 @@ def _canonical(info: Info, repo: RepoId) -> RepoId | None:
 def _license(info: Info) -> str | None:
     stated = getattr(info.card_data, "license", None)
     if isinstance(stated, str) and stated:
-        return stated
+        return shown(stated)
     tags: Sequence[str] = stated if isinstance(stated, list) else info.tags or []
     named = [str(tag).removeprefix("license:") for tag in tags if stated or tag.startswith("license:")]
-    return ", ".join(named) or None
+    return shown(", ".join(named)) or None

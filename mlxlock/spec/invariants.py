@@ -9,7 +9,7 @@ from typing import Final
 
 from mlxlock.errors import LockfileError, RefClashError
 from mlxlock.spec.digest import Blake3, tree_digest
-from mlxlock.spec.invariants_effects import check_effects, check_paths
+from mlxlock.spec.invariants_effects import EXCLUDE, check_effects, check_paths
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, collision_key
 from mlxlock.spec.readers import Problems
@@ -80,7 +80,7 @@ def _check_model(model: LockedModel, problems: Problems) -> None:
         problems.add(place, "has no files")
     for file in model.files:
         if collision_key(file.path.split("/")[0]) in {SENTINEL_NAME, ".hf_cache"}:
-            problems.add(place, f"the path `{file.path}` is reserved")
+            problems.add(place, f"the path `{file.path}` is reserved", EXCLUDE)
     check_paths(place, [file.path for file in model.files], problems)
     _check_sums(model, place, problems)
     for artifact in model.artifacts:

@@ -4,11 +4,14 @@ A part of `invariants`. Owns which places of `.hf_cache` are not theirs.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from mlxlock.spec.digest import EMPTY_BLAKE3
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.names import RepoPath, collision_key
 from mlxlock.spec.readers import Problems
+
+EXCLUDE: Final = "leave a file of the repo out with `exclude` in `models.toml`, then run `mlxk lock`"
 
 
 def check_effects(models: Iterable[LockedModel], problems: Problems) -> None:
@@ -67,8 +70,8 @@ def check_paths(place: str, paths: Sequence[RepoPath], problems: Problems) -> No
     for path in paths:
         other = taken.setdefault(collision_key(path), path)
         if other is not path:
-            problems.add(place, f"the paths `{other}` and `{path}` collide")
+            problems.add(place, f"the paths `{other}` and `{path}` collide", EXCLUDE)
     for path in paths:
         for parent in path.parents:
             if collision_key(parent) in taken:
-                problems.add(place, f"`{path}` is below `{parent}`, which is a file")
+                problems.add(place, f"`{path}` is below `{parent}`, which is a file", EXCLUDE)

@@ -191,7 +191,7 @@ def test_a_hostile_path_is_refused_and_shown_harmless(loopback_hub: LoopbackHub,
 @pytest.mark.parametrize("size", [-1, "7", 1.5, True])
 def test_a_size_that_is_none_is_refused(loopback_hub: LoopbackHub, size: object) -> None:
     loopback_hub.fault("/api/models/org/m", Status(code=200, body=described("a", size)))
-    with pytest.raises(HubError, match="'a'"):
+    with pytest.raises(HubError, match="`a`"):
         source_for(loopback_hub).resolve(wanted("org/m"))
 
 
