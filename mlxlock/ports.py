@@ -589,7 +589,8 @@ class Job:
         timeout_s: When it is killed, with everything it started.
         hidden: Paths it may not read although they lie below readable ones; what is not there is ignored.
         services: All that it may connect to, by name; without any there is no network at all.
-        memory_bytes: Address space limit, or None.
+        memory_bytes: How much memory of its own each process may have, or None. Linux only.
+        waited_s: For how long it has waited for us by now: that is not its own time. None when it never does.
         passthrough: Whether its stdout goes to the caller's (else it is captured).
     """
 
@@ -602,6 +603,7 @@ class Job:
     hidden: tuple[Path, ...] = ()
     services: Mapping[str, Service] = field(default_factory=dict)
     memory_bytes: int | None = None
+    waited_s: Callable[[], float] | None = None
     passthrough: bool = False
 
 
@@ -670,6 +672,10 @@ class Mirror(Protocol):
 
     def pins(self) -> tuple[Pin, ...]:
         """Every symbolic revision asked for so far, with what it meant."""
+        ...
+
+    def fetching_s(self) -> float:
+        """For how many seconds, so far, something was being fetched for a child."""
         ...
 
     def failures(self) -> tuple[MlxlockError, ...]:

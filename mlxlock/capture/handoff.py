@@ -33,7 +33,7 @@ class Order:
 
     Attributes:
         ports: The loopback ports to listen on in there, by service.
-        memory_bytes: Address space limit of the child, or None.
+        memory_bytes: How much memory of its own the child may have, or None.
         own_processes: Whether the inside has process ids of its own, so that its number 1 can be waited for.
         guarded: Whether the stub stays to end the child with all that it started.
         mark: What tells the processes of this run from all others on macOS.

@@ -244,7 +244,9 @@ def _children_of_any() -> list[int]:
 def _become(order: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if order["memory_bytes"] is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (order["memory_bytes"], order["memory_bytes"]))
+        # What is its own, where the system counts that: an address space also holds what is only reserved.
+        kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+        resource.setrlimit(kind, (order["memory_bytes"], order["memory_bytes"]))
     # Python ignores these, and what a program ignores its successor goes on ignoring.
     for name in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(name, signal.SIG_DFL)

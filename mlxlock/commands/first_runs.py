@@ -126,7 +126,14 @@ def trials_of(work: Work, model: LockedModel, runs: Iterable[FirstRun]) -> list[
         work.ports.on_event(Note(text=f"`{model.name}` executes code of its repo: {each}", level="warning"))
     trusting = replace(model, trusts_remote_code=bool(code))
     return [
-        Trial(model=trusting, run=run, kind=kind, project=work.project, trust_remote_code=allowed)
+        Trial(
+            model=trusting,
+            run=run,
+            kind=kind,
+            project=work.project,
+            trust_remote_code=allowed,
+            hidden=(work.project / work.manifest.workspace.path,),
+        )
         for run in runs
     ]
 

@@ -7,6 +7,7 @@ ports; what came out is `outcome`'s, what it means `recording`'s and `proof`'s.
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Trial:
         kind: What the model is for; not needed for a `command`.
         project: The project's directory, for media and commands.
         trust_remote_code: Whether code that the repo ships may run.
+        hidden: What of the project a command must not see: the workspace that `sync` built says nothing.
     """
 
     model: LockedModel
@@ -49,6 +51,7 @@ class Trial:
     kind: str | None
     project: Path
     trust_remote_code: bool = False
+    hidden: tuple[Path, ...] = ()
 
     @property
     def compared(self) -> Compared:
@@ -169,10 +172,28 @@ def run_trial(
         ),
         writable=(bench.scratch, *(bench.homes if egress is None else (bench.cache,))),
         timeout_s=trial.run.timeout_s or DEFAULT_TIMEOUT_S,
-        hidden=tuple(_secrets(trial, laboratory)),
+        memory_bytes=_memory_bytes(trial),
+        waited_s=None if mirror is None else mirror.fetching_s,
+        hidden=(*trial.hidden, *_secrets(trial, laboratory)),
         services=dict(_services(mirror, egress)),
     )
     return laboratory.sandbox().run(job)
+
+
+def _memory_bytes(trial: Trial) -> int | None:
+    """The limit on the memory of each process.
+
+    Raises:
+        FirstRunError: There is one, and this system keeps none.
+    """
+    if trial.run.memory_mb is None:
+        return None
+    if sys.platform == "darwin":
+        raise FirstRunError(
+            f"`{trial.model.name}` ({trial.run.name}) has `memory-mb`, which macOS does not keep",
+            hint="take `memory-mb` out, or lock on Linux",
+        )
+    return trial.run.memory_mb << 20
 
 
 def _services(mirror: Mirror | None, egress: Egress | None) -> Iterator[tuple[str, Service]]:

@@ -7,6 +7,7 @@ it. Who was sent bytes that turned out wrong is cut off, and that content is not
 
 import os
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
@@ -190,7 +191,15 @@ class Flows:
         self._on_event = on_event
         self._lock = threading.Lock()
         self._live: dict[str, Flow] = {}
+        self._busy_since: float | None = None
+        self._busy_s = 0.0
         self._spoiled: set[str] = set()
+
+    def busy_s(self) -> float:
+        """For how many seconds, so far, at least one file was on its way."""
+        with self._lock:
+            since = self._busy_since
+            return self._busy_s + (0.0 if since is None else time.monotonic() - since)
 
     def of(self, remote: RemoteFile) -> Flow:
         """The flow of a file that the store lacks, begun if nobody asked for it yet.
@@ -204,6 +213,8 @@ class Flows:
                 raise MismatchError(f"wrong bytes of `{remote.file.path}` were sent before")
             flow = self._live.get(key)
             if flow is None:
+                if self._busy_since is None:
+                    self._busy_since = time.monotonic()
                 flow = self._live[key] = Flow(remote.file.size_bytes)
                 work = threading.Thread(target=self._bring, args=(remote, flow), name="flow", daemon=True)
                 work.start()
@@ -216,6 +227,9 @@ class Flows:
             result = problem
         with self._lock:
             del self._live[remote.file.etag]
+            if not self._live and self._busy_since is not None:
+                self._busy_s += time.monotonic() - self._busy_since
+                self._busy_since = None
             if flow.spoiled:
                 self._spoiled.add(remote.file.etag)
         flow.end(result)

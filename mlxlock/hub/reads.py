@@ -78,6 +78,10 @@ class Reads:
         self._store = store
         self._flows = Flows(source, store, on_event)
 
+    def fetching_s(self) -> float:
+        """For how many seconds, so far, a file was on its way."""
+        return self._flows.busy_s()
+
     def answer(self, asked: Asked, request: Request, base: str) -> Answer:
         """Answer one read.
 

@@ -86,6 +86,10 @@ class RecordingMirror:
         """Every revision asked for so far, with what it meant; a commit only if no other name led to it."""
         return self._pinning.asked()
 
+    def fetching_s(self) -> float:
+        """For how many seconds, so far, something was being fetched for a child."""
+        return self._reads.fetching_s()
+
     def failures(self) -> tuple[MlxlockError, ...]:
         """What kept the mirror from serving a read, in order; why a child failed may be among them."""
         late = (flow.problem for flow in dict.fromkeys(self._flows))

@@ -27,7 +27,7 @@ TEXT_KEYS: Final = (
 """Keys whose value is a text (paths are relative to the project), in canonical order."""
 INT_KEYS: Final = ("max-tokens", "seed")
 FLAG_KEYS: Final = ("vad",)
-KEYS: Final = ("name", "command", *TEXT_KEYS, *INT_KEYS, *FLAG_KEYS, "timeout-s", "compare")
+KEYS: Final = ("name", "command", *TEXT_KEYS, *INT_KEYS, *FLAG_KEYS, "timeout-s", "memory-mb", "compare")
 DEFAULT_NAME: Final = "default"
 DEFAULT_TIMEOUT_S: Final = 600
 COMPARE: Final[tuple[Compare, ...]] = ("output", "none")
@@ -41,7 +41,8 @@ class FirstRun:
         name: How the lock's proofs call it.
         command: A project's own program instead of the built-in runner.
         options: The other keys that were given, as given (`prompt`, `audio`, ...), in canonical order.
-        timeout_s: Seconds after which it is killed; None for the default.
+        timeout_s: Seconds after which it is killed, waiting for downloads not counted; None for the default.
+        memory_mb: MiB of memory of its own that each of its processes may have; None for no limit.
         compare: `none` for output that cannot be compared; None for the default (`output`).
     """
 
@@ -49,6 +50,7 @@ class FirstRun:
     command: tuple[str, ...] | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     timeout_s: int | None = None
+    memory_mb: int | None = None
     compare: Compare | None = None
 
     def as_table(self) -> dict[str, Option | list[str]]:
@@ -59,6 +61,8 @@ class FirstRun:
         table |= dict(self.options)
         if self.timeout_s is not None:
             table["timeout-s"] = self.timeout_s
+        if self.memory_mb is not None:
+            table["memory-mb"] = self.memory_mb
         if self.compare is not None:
             table["compare"] = self.compare
         return table
@@ -82,6 +86,7 @@ def _read(table: Table) -> FirstRun | None:
     options |= {key: table.integer(key) for key in INT_KEYS}
     options |= {key: table.flag(key) for key in FLAG_KEYS}
     timeout_s = table.integer("timeout-s", minimum=1)
+    memory_mb = table.integer("memory-mb", minimum=1)
     compare = table.choice("compare", COMPARE)
     table.finish()
     given = {key: option for key, option in options.items() if option is not None}
@@ -89,7 +94,14 @@ def _read(table: Table) -> FirstRun | None:
         _check_command(table, command, given)
     if name is None:
         return None
-    return FirstRun(name=name, command=command, options=given, timeout_s=timeout_s, compare=compare)
+    return FirstRun(
+        name=name,
+        command=command,
+        options=given,
+        timeout_s=timeout_s,
+        memory_mb=memory_mb,
+        compare=compare,
+    )
 
 
 def _check_command(table: Table, command: tuple[str, ...], options: Mapping[str, Option]) -> None:

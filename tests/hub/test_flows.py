@@ -17,7 +17,7 @@ from mlxlock.spec.digest import Sha256
 from mlxlock.spec.names import RepoPath
 from mlxlock.spec.resolution import FileEntry
 from tests.hub.mirrors import TOKEN, Bench, serving_mirror
-from tests.testhub import Corrupt, Hang, LoopbackHub, NoRange, Pattern, Truncate
+from tests.testhub import Corrupt, Hang, LoopbackHub, NoRange, Pattern, Slow, Truncate
 from tests.testhub.clients import Installation
 from tests.testhub.content import read_all
 
@@ -162,3 +162,18 @@ def test_what_a_client_kept_of_wrong_bytes_never_becomes_a_file(
     ):
         got = Path(running.call("hf_hub_download", repo_id="org/model", filename="model.safetensors"))
         assert sha256(got.read_bytes()).hexdigest() == sha256(WEIGHTS).hexdigest()
+
+
+def test_the_time_that_children_wait_is_counted_once_for_all(loopback_hub: LoopbackHub, bench: Bench) -> None:
+    loopback_hub.fault("model.safetensors", Slow(bytes_per_s=10_000_000), server="cdn")
+    assert bench.mirror.fetching_s() == 0
+    begun = time.monotonic()
+    threads = [threading.Thread(target=taken, args=(bench,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 0.4 < bench.mirror.fetching_s() <= time.monotonic() - begun
+    waited_s = bench.mirror.fetching_s()
+    assert taken(bench) == WEIGHTS
+    assert bench.mirror.fetching_s() - waited_s < 0.3  # whoever brought it may not have been done

@@ -54,7 +54,9 @@ _TEXTS = st.one_of(
     st.text(max_size=8),
 )
 _RUNS = st.dictionaries(
-    st.sampled_from(["name", "command", "prompt", "audio", "vad", "seed", "timeout-s", "compare", "x"]),
+    st.sampled_from(
+        ["name", "command", "prompt", "audio", "vad", "seed", "timeout-s", "memory-mb", "compare", "x"]
+    ),
     st.one_of(_TEXTS, st.booleans(), st.integers(-1, 9), st.lists(_TEXTS, max_size=2)),
     max_size=4,
 )

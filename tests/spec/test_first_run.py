@@ -19,10 +19,11 @@ def test_absent_is_the_default_and_false_is_never() -> None:
 
 
 def test_every_key_is_read_and_written_in_one_order() -> None:
-    text = 'first-run = [{ compare = "none", seed = 1, timeout-s = 2, vad = true, prompt = "p", name = "n" }]'
+    given = 'compare = "none", seed = 1, timeout-s = 2, memory-mb = 9, vad = true, prompt = "p", name = "n"'
+    text = f"first-run = [{{ {given} }}]"
     (found,), problems = read(text)[0] or (), read(text)[1]
     assert problems == ()
-    assert list(found.as_table()) == ["name", "prompt", "seed", "vad", "timeout-s", "compare"]
+    assert list(found.as_table()) == ["name", "prompt", "seed", "vad", "timeout-s", "memory-mb", "compare"]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ def test_every_key_is_read_and_written_in_one_order() -> None:
             "`first-run[0].prompt`: has no meaning beside `command`: give the program its own arguments",
         ),
         ('[{ name = "a" }, { name = "a" }]', "`first-run`: two first runs are called `a`"),
+        ('[{ name = "a", memory-mb = 0 }]', "`first-run[0].memory-mb`: expected an integer from 1 to"),
         ('[{ name = "a", timeout-s = 0 }]', "`first-run[0].timeout-s`: expected an integer from 1 to"),
     ],
 )

@@ -1,0 +1,119 @@
+"""What first runs are made of, through the command line: names, limits, own programs, and failure."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands.site import Site
+from tests.testhub import LoopbackHub, Slow
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(120)]
+
+HEAD = f'[sandbox]\npython = "{sys.executable}"\n[models.it]\nrepo = "org/it"\n'
+FETCH = "from huggingface_hub import hf_hub_download\nhf_hub_download('org/dep', '{}')\n"
+
+
+@pytest.fixture
+def hub() -> Iterator[LoopbackHub]:
+    with LoopbackHub() as hub:
+        hub.repo("org/it").commit({"config.json": b"{}", "model.safetensors": b"w" * 10})
+        hub.repo("org/dep").commit({"a.json": b"[1]", "b.json": b"[2]", "big.bin": b"b" * 3_000_000})
+        yield hub
+
+
+@pytest.fixture
+def site(hub: LoopbackHub, tmp_path: Path) -> Site:
+    return Site(tmp_path / "project", hub.endpoint)
+
+
+def run(name: str, more: str = "") -> str:
+    return f'{{ name = "{name}", command = ["python", "{name}.py"]{more} }}'
+
+
+def declare(site: Site, *runs: str, **programs: str) -> None:
+    site.write(f"{HEAD}first-run = [{', '.join(runs)}]\n")
+    for name, program in programs.items():
+        (site.root / f"{name}.py").write_text(program)
+
+
+def test_several_runs_are_proven_each_and_what_they_bring_adds_up(site: Site) -> None:
+    declare(site, run("one"), run("two"), one=FETCH.format("a.json"), two=FETCH.format("b.json"))
+    site.mlxk("lock")
+    it = site.locked["it"]
+    assert [(proof["first-run"], proof["offline"]) for proof in it["proofs"]] == [
+        ("one", "proven"),
+        ("two", "proven"),
+    ]
+    assert [file["path"] for file in it["artifact"][0]["files"]] == ["a.json", "b.json"]
+    before = site.lock_path.read_text()
+    assert "up to date" in site.mlxk("lock")
+    assert site.lock_path.read_text() == before
+
+
+def test_nothing_that_a_failed_run_fetched_is_locked(site: Site) -> None:
+    declare(site, run("app"), app=FETCH.format("a.json") + "raise SystemExit(7)")
+    code, name, told = site.refusal("lock")
+    assert (code, name) == (2, "first-run-failed")
+    assert "the first run `app` of `it` ended with exit code 7" in told
+    assert not site.lock_path.exists()
+    declare(site, run("app"), app=FETCH.format("b.json"))
+    site.mlxk("lock")
+    assert [file["path"] for file in site.locked["it"]["artifact"][0]["files"]] == ["b.json"]
+
+
+def test_a_model_that_is_never_run_is_locked_without_a_proof(site: Site) -> None:
+    site.write(f"{HEAD}first-run = false\n")
+    site.mlxk("lock")
+    assert "proofs" not in site.locked["it"]
+    assert "up to date" in site.mlxk("lock")
+
+
+def test_time_is_limited_but_a_slow_hub_takes_none_of_it(site: Site, hub: LoopbackHub) -> None:
+    declare(site, run("app", ", timeout-s = 1"), app="import time; time.sleep(60)")
+    assert "took longer than 1 s" in site.refusal("lock")[2]
+    hub.fault("big.bin", Slow(bytes_per_s=500_000), method="GET", times=None)
+    declare(site, run("app", ", timeout-s = 4"), app=FETCH.format("big.bin"))
+    begun = time.monotonic()
+    site.mlxk("lock")
+    assert time.monotonic() - begun > 6
+
+
+def test_memory_is_limited(site: Site) -> None:
+    program = "bytearray({} << 20)"
+    declare(site, run("app", ", memory-mb = 400"), app=program.format(600))
+    code, name, told = site.refusal("lock")
+    assert (code, name, "MemoryError" in told) == (2, "first-run-failed", True)
+    declare(site, run("app", ", memory-mb = 400"), app=program.format(200))
+    site.mlxk("lock")
+    assert site.locked["it"]["request"]["first-run"][0]["memory-mb"] == 400
+
+
+def test_a_command_sees_its_project_without_secrets_and_without_the_workspace(site: Site) -> None:
+    site.write(f"{HEAD}first-run = false\n")
+    site.mlxk("lock")
+    site.mlxk("sync")
+    assert (site.models / "it" / "config.json").exists()
+    (site.root / ".env").write_text("TOKEN=1")
+    program = """
+import os
+from pathlib import Path
+assert Path("data.txt").read_text() == "mine"
+for name in (".env", "models/it/config.json"):
+    try:
+        assert not Path(name).read_bytes(), name
+    except OSError:
+        pass
+try:
+    Path("left").write_text("x")
+    raise SystemExit("it writes into the project")
+except OSError:
+    pass
+assert (Path(os.environ["MLXK_MODEL"]) / "config.json").read_bytes() == b"{}"
+"""
+    (site.root / "data.txt").write_text("mine")
+    declare(site, run("app"), app=program)
+    site.mlxk("lock")
+    assert not (site.root / "left").exists()
