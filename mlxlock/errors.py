@@ -34,7 +34,8 @@
     │   ├── BusyError              busy                another mlxk holds the lock and did not let go
     │   ├── SandboxError           sandbox-unavailable no sandbox works here
     │   ├── RuntimeMissingError    runtime-missing     the project's interpreter lacks a library
-    │   └── FirstRunError          first-run-failed    the model did not run
+    │   ├── FirstRunError          first-run-failed    the model did not run
+    │   └── ConvertError           convert-failed      a library did not make a whole model of another
     ├── PartialError               partial             exit 3: done in part (`--keep-going`)
     ├── InternalError              internal            exit 2: a bug in mlxlock
     └── InterruptError             interrupted         exit 130: Ctrl-C
@@ -259,6 +260,12 @@ class FirstRunError(WorkError):
     """A model's first run failed; nothing of it was locked."""
 
     code = "first-run-failed"
+
+
+class ConvertError(WorkError):
+    """A library did not make a whole model of another; nothing was kept."""
+
+    code = "convert-failed"
 
 
 class PartialError(MlxlockError):

@@ -536,6 +536,22 @@ class Building(Protocol):
         """
         ...
 
+    def copy(self, source: Path, paths: Sequence[RepoPath], on_event: OnEvent = ignore) -> None:
+        """Take files from another directory, by clone or copy, links followed.
+
+        Raises:
+            DiskError: The disk refuses.
+        """
+        ...
+
+    def seal(self, on_event: OnEvent = ignore) -> Mapping[str, Sha256]:
+        """Read all that is staged: the SHA-256 of each file that a content hash covers, by path.
+
+        Raises:
+            DiskError: A file cannot be read, changes while it is read, or is none.
+        """
+        ...
+
     def finish(self, sentinel: Sentinel) -> None:
         """Write the sentinel, then give the directory its name; makes the `.hf_cache` beside it.
 

@@ -21,6 +21,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "health": ("mlxlock.cli.shelf", "Say whether models are whole."),
         "clone": ("mlxlock.cli.clone", "Make a workspace of one model, at a commit, verified."),
         "pull": ("mlxlock.cli.clone", "For caching; use clone for managed workflows."),
+        "convert": ("mlxlock.cli.convert", "Make a workspace of another model: quantized, or repaired."),
         "push": ("mlxlock.cli.push", "Make a workspace a commit on the Hub."),
         "rm": ("mlxlock.cli.shelf", "Take exactly what is named off this machine."),
     },

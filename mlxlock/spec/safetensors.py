@@ -22,10 +22,12 @@ class Header:
     Attributes:
         tensors: Their names, in no order.
         metadata: What `__metadata__` says, such as `{"format": "mlx"}`.
+        data_bytes: How long the tensors are together.
     """
 
     tensors: frozenset[str]
     metadata: Mapping[str, str]
+    data_bytes: int = 0
 
 
 def header_bytes(prefix: bytes, size_bytes: int) -> int:
@@ -67,11 +69,13 @@ def parse_header(text: bytes, size_bytes: int) -> Header:
     if not isinstance(document, dict):
         raise ValueError("its header is no JSON object")  # noqa: TRY004 - of a file, not of a caller
     metadata = document.pop("__metadata__", None)
-    _check_spans(sorted(map(_span, document.values())), size_bytes - PREFIX_BYTES - len(text))
+    data_bytes = size_bytes - PREFIX_BYTES - len(text)
+    _check_spans(sorted(map(_span, document.values())), data_bytes)
     told = metadata if isinstance(metadata, dict) else {}
     return Header(
         tensors=frozenset(document),
         metadata={key: value for key, value in told.items() if isinstance(value, str)},
+        data_bytes=data_bytes,
     )
 
 

@@ -7,7 +7,7 @@ keeps two runs apart. Never touches a directory that holds anything.
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
@@ -15,15 +15,19 @@ from typing import Final
 
 from blake3 import blake3
 
-from mlxlock.fs import Root, disk_errors, locked
+from mlxlock.errors import DiskError
+from mlxlock.fs import Root, disk_errors, locked, open_regular, read_chunks, write_all
 from mlxlock.planning.layout import CACHEDIR_TAG, HUB_DIR, is_large
 from mlxlock.ports import Advanced, Blob, Building, Finished, LinkMode, Note, OnEvent, Started, ignore
+from mlxlock.spec.digest import Sha256
+from mlxlock.spec.model_facts import ModelFile
 from mlxlock.spec.names import RepoPath
-from mlxlock.spec.sentinel import SENTINEL_NAME, Sentinel
+from mlxlock.spec.sentinel import SENTINEL_NAME, Sentinel, is_hashed
 from mlxlock.workspace.apply import Clock
 from mlxlock.workspace.contents import sentinel_identity
 from mlxlock.workspace.directory import settled_now, utc_now
-from mlxlock.workspace.index import index_path, save_index
+from mlxlock.workspace.index import Entry, Stamp, index_path, save_index
+from mlxlock.workspace.model_files import list_files
 from mlxlock.workspace.staging import Bytes, TreeStage
 
 STAGE_PREFIX: Final = ".mlxk_stage-"
@@ -135,6 +139,46 @@ class _Building:
         self._staged.add_files(sources, lambda: on_event(Advanced(task=_TASK, amount=1)))
         on_event(Finished(task=_TASK))
 
+    def copy(self, source: Path, paths: Sequence[RepoPath], on_event: OnEvent = ignore) -> None:
+        """Take files from another directory, by clone or copy, links followed.
+
+        Raises:
+            DiskError: The disk refuses.
+        """
+        on_event(Started(task=_TASK, label=f"copying `{source.name}`", total=len(paths), unit="files"))
+        for path in paths:
+            if "/" in path:
+                self._root.make_dirs(RepoPath(path.rpartition("/")[0]))
+            with disk_errors(source / path, doing="copy"), open_regular((source / path).resolve()) as fd:
+                if not self._root.clone(fd, path):
+                    _copy(fd, self._root.path / path)
+            on_event(Advanced(task=_TASK, amount=1))
+        on_event(Finished(task=_TASK))
+
+    def seal(self, on_event: OnEvent = ignore) -> Mapping[str, Sha256]:
+        """Read all that is staged: the SHA-256 of each file that a content hash covers, by path.
+
+        Raises:
+            DiskError: A file cannot be read, changes while it is read, or is none.
+        """
+        files = [file for file in list_files(self._root.path) if is_hashed(file.path)]
+        total = sum(file.size_bytes for file in files)
+        on_event(Started(task=_TASK, label=f"hashing `{self._target.name}`", total=total))
+        hashes = {file.path: self._sealed(file, on_event) for file in files}
+        on_event(Finished(task=_TASK))
+        return hashes
+
+    def _sealed(self, file: ModelFile, on_event: OnEvent) -> Sha256:
+        if file.problem is not None:
+            raise DiskError(f"`{self._root.path / file.path}` is {file.problem}")
+        path = RepoPath(file.path)
+        seen, status = self._root.hash(path, ("blake3", "sha256"))
+        assert seen.blake3 is not None  # noqa: S101 - both were asked for
+        assert seen.sha256 is not None  # noqa: S101 - both were asked for
+        self._staged.entries[path] = Entry(Stamp.of(status), seen.blake3)
+        on_event(Advanced(task=_TASK, amount=file.size_bytes))
+        return seen.sha256
+
     def finish(self, sentinel: Sentinel) -> None:
         """Write the sentinel, then give the directory its name; makes the `.hf_cache` beside it.
 
@@ -150,6 +194,12 @@ class _Building:
         with Root(self._target.parent) as parent:
             parent.sync()
         save_index(self._index, settled_now(self._root, entries))
+
+
+def _copy(fd: int, target: Path) -> None:
+    with target.open("xb") as out:
+        for chunk in read_chunks(fd):
+            write_all(out.fileno(), chunk)
 
 
 def make_cache(directory: Path) -> None:

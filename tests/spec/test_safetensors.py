@@ -26,7 +26,7 @@ def size_of(text: bytes, data_bytes: int) -> int:
 def test_a_header_says_its_tensors_and_metadata() -> None:
     text = text_of(TWO, {"format": "mlx", "wrong": 1})
     header = parse_header(text, size_of(text, 12))
-    assert header == Header(tensors=frozenset({"a", "b"}), metadata={"format": "mlx"})
+    assert header == Header(tensors=frozenset({"a", "b"}), metadata={"format": "mlx"}, data_bytes=12)
     assert parse_header(b"{}", 10) == Header(tensors=frozenset(), metadata={})
 
 
