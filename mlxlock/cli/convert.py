@@ -8,18 +8,19 @@ import click
 
 from mlxlock.cli.finish import finish_anywhere
 from mlxlock.cli.options import common, common_options
+from mlxlock.cli.verb import option, verb
 from mlxlock.commands.convert import ConvertOptions
 from mlxlock.commands.convert import convert as command
 
 
-@click.command(epilog="Example: mlxk convert ./models/chat ./models/chat-4bit --quantize 4")
+@verb(examples=("mlxk convert ./models/chat ./models/chat-4bit --quantize 4",))
 @click.argument("source", metavar="SRC")
 @click.argument("target", metavar="DST", type=click.Path(path_type=Path))
-@click.option("--quantize", type=click.Choice(["2", "3", "4", "5", "6", "8"]), help="Bits a weight.")
-@click.option("--group-size", type=click.Choice(["32", "64", "128"]), help="Weights that share a scale.")
-@click.option("--repair-index", is_flag=True, help="Write the index of the weights anew.")
-@click.option("--origin", metavar="REPO@COMMIT", help="Of what SRC is, where nothing says it.")
-@click.option("--trust-remote-code", is_flag=True, help="Let SRC execute code that its repo ships.")
+@option("--quantize", type=click.Choice(["2", "3", "4", "5", "6", "8"]), help="Bits a weight.")
+@option("--group-size", type=click.Choice(["32", "64", "128"]), help="Weights that share a scale.")
+@option("--repair-index", is_flag=True, help="Write the index of the weights anew.")
+@option("--origin", metavar="REPO@COMMIT", help="Of what SRC is, where nothing says it.")
+@option("--trust-remote-code", is_flag=True, help="Let SRC execute code that its repo ships.")
 @common_options
 def convert(**given: Any) -> int:
     """Make a workspace of another model: quantized (by mlx-lm or mlx-vlm), or with a new index.

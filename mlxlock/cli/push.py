@@ -6,18 +6,19 @@ import click
 
 from mlxlock.cli.finish import finish_anywhere
 from mlxlock.cli.options import common_options
+from mlxlock.cli.verb import option, verb
 from mlxlock.commands.push import PushOptions
 from mlxlock.commands.push import push as command
 
 
-@click.command(epilog="Example: mlxk push ./models/mine me/mine --private --dry-run")
+@verb(examples=("mlxk push ./models/mine me/mine --private --dry-run",))
 @click.argument("model", metavar="DIR")
 @click.argument("repo")
-@click.option("--private", is_flag=True, help="Go on only if the repo is private.")
-@click.option("--create", is_flag=True, help="Make the repo when there is none.")
-@click.option("--branch", default="main", help="The branch to commit to (main).")
-@click.option("--message", help="The commit's first line.")
-@click.option("--dry-run", is_flag=True, help="Say what would change there; upload nothing.")
+@option("--private", is_flag=True, help="Go on only if the repo is private.")
+@option("--create", is_flag=True, help="Make the repo when there is none.")
+@option("--branch", default="main", help="The branch to commit to (main).")
+@option("--message", help="The commit's first line.")
+@option("--dry-run", is_flag=True, help="Say what would change there; upload nothing.")
 @common_options
 def push(**given: Any) -> int:
     """Make a workspace a commit on the Hub; what is not here is removed there.
