@@ -32,7 +32,7 @@ class User:
         prefix: What makes a command line theirs.
         python: An interpreter that they can run.
         packages: Where mlxlock's dependencies are, for that interpreter.
-        backend: What keeps their jobs in, as `driver.sandbox_of` names it.
+        backend: What keeps their jobs in, as `driver.candidate_of` names it.
     """
 
     prefix: tuple[str, ...]
@@ -41,8 +41,8 @@ class User:
     backend: str = "linux-bwrap"
 
     @property
-    def has_namespaces(self) -> bool:
-        """Whether the network, IPC and mounts are the job's own."""
+    def can_except(self) -> bool:
+        """Whether the view has exceptions below what is seen; Landlock only knows what is allowed."""
         return "landlock" not in self.backend
 
     @property
@@ -117,11 +117,15 @@ def _plain_user() -> User | None:
     return None
 
 
-BACKENDS = ("linux-bwrap", "linux-namespaces", "linux-landlock")
-"""Every backend for Linux."""
-
-VARIANTS = (*BACKENDS, "linux-bwrap@nested", "linux-namespaces@processes", "linux-landlock@5")
-"""Also what they do without: `--disable-userns`, a process namespace, Landlock's limits for signals."""
+BACKENDS: tuple[str, ...]
+VARIANTS: tuple[str, ...]
+if sys.platform == "darwin":
+    BACKENDS = VARIANTS = ("macos-seatbelt",)
+else:
+    BACKENDS = ("linux-bwrap", "linux-namespaces", "linux-landlock")
+    VARIANTS = (*BACKENDS, "linux-bwrap@nested", "linux-namespaces@processes", "linux-landlock@5")
+# Every backend for this system; and what they do without `--disable-userns`, without a process namespace, and
+# without Landlock's limits for signals.
 
 
 @pytest.fixture(scope="session", params=["myself", "plain user"])

@@ -16,16 +16,19 @@ from pathlib import Path
 from socket import SHUT_RDWR, socket
 from typing import Any
 
+from mlxlock.capture.candidate import Candidate
 from mlxlock.capture.confined import Confined
 from mlxlock.capture.confinement import Means
 from mlxlock.capture.interpreter import interpreter_paths
 from mlxlock.capture.linux_bwrap import find_bwrap
 from mlxlock.capture.linux_landlock import find_landlock
 from mlxlock.capture.linux_namespaces import find_namespaces
+from mlxlock.capture.macos_seatbelt import find_seatbelt
+from mlxlock.capture.measure import measure
 from mlxlock.capture.none import NoSandbox
 from mlxlock.capture.search import Search
 from mlxlock.errors import SandboxError
-from mlxlock.ports import Job, Outcome, Sandbox, Service
+from mlxlock.ports import Job, Service
 
 GREETING = "{} served from outside"
 
@@ -69,38 +72,42 @@ def job_of(order: Mapping[str, Any]) -> Job:
     )
 
 
-def sandbox_of(backend: str) -> Sandbox:
+def candidate_of(backend: str) -> Candidate:
     """The backend of this name, untried; variants stand for kernels that offer less than this one."""
     name, _, variant = backend.partition("@")
     search = Search(which=_which, search_path=os.defpath, project=None, python=Path(sys.executable))
-    if name == "none":
-        return NoSandbox()
     if variant.isdecimal():
         visible = interpreter_paths(search.python)
         means = Means(namespaces=False, processes=False, abi=int(variant), visible=visible)
-        return Confined(name=backend, level="partial", python=search.python, means=means)
+        older = Confined(name=backend, level="partial", python=search.python, means=means)
+        return Candidate(sandbox=older, claims="partial", python=search.python, visible=visible)
     find = {
         "linux-bwrap": find_bwrap,
         "linux-namespaces": find_namespaces,
         "linux-landlock": find_landlock,
+        "macos-seatbelt": find_seatbelt,
     }[name]
-    candidates = list(find(search))
-    return candidates[1 if variant else 0].sandbox
+    return list(find(search))[1 if variant else 0]
 
 
 def _which(name: str, path: str) -> str | None:
     return shutil.which(name, path=path)
 
 
-def run(order: Mapping[str, Any]) -> Outcome:
-    """Run the job of an order in the backend it names."""
-    return sandbox_of(order["backend"]).run(job_of(order))
+def run(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the job of an order in the backend it names, or measure that."""
+    if order["backend"] == "none":
+        return asdict(NoSandbox().run(job_of(order)))
+    candidate = candidate_of(order["backend"])
+    if order.get("measure"):
+        return {"level": measure(candidate)}
+    return asdict(candidate.sandbox.run(job_of(order)))
 
 
 def main() -> None:
     """Read the order, run it, write the outcome."""
     try:
-        answer = asdict(run(json.load(sys.stdin)))
+        answer = run(json.load(sys.stdin))
     except SandboxError as error:
         answer = {"refused": [error.reason, error.hint, *error.details]}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")

@@ -60,15 +60,6 @@ def test_the_first_backend_that_works_is_chosen() -> None:
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize(
-    ("name", "level"), [("linux-bwrap", "full"), ("linux-namespaces", "full"), ("linux-landlock", "partial")]
-)
-def test_each_backend_gets_the_level_that_it_claims(name: str, level: Level) -> None:
-    sandbox = choose("partial", project=None, choice=Choice(backends=ONLY[name]))
-    assert (sandbox.name, sandbox.level) == (name, level)
-
-
-@pytest.mark.sandbox
 def test_without_bubblewrap_the_kernel_alone_is_enough() -> None:
     sandbox = choose("full", project=None, choice=Choice(which=lambda _name, _path: None))
     assert (sandbox.name, sandbox.level) == ("linux-namespaces", "full")
