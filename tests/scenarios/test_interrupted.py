@@ -1,0 +1,84 @@
+"""Ctrl-C in the middle of a download: exit code 130, all as it was, and the next run goes on."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.commands.site import Site, contents
+from tests.testhub import LoopbackHub, Slow, lfs
+
+WEIGHTS = b"weights " * 200_000
+MANIFEST = '[models.one]\nrepo = "org/one"\nfirst-run = false\n'
+PACE = 400_000
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def site(loopback_hub: LoopbackHub, tmp_path: Path) -> Site:
+    loopback_hub.repo("org/one").commit({"config.json": b"{}", "model.safetensors": lfs(WEIGHTS)})
+    site = Site(tmp_path / "project", loopback_hub.endpoint)
+    site.write(MANIFEST)
+    return site
+
+
+def arrived(site: Site) -> int:
+    """How many bytes the store keeps of what it has not got whole."""
+    return sum(path.stat().st_size for path in (site.store / "partial").glob("*"))
+
+
+def interrupted(site: Site, *argv: str) -> tuple[int, str, str]:
+    """Send SIGINT once a part of the weights has arrived."""
+    with subprocess.Popen(
+        site.command(*argv),
+        cwd=site.root,
+        env=site.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + PATIENCE_S
+        while arrived(site) < PACE // 8:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, stdout, stderr
+
+
+@pytest.mark.parametrize("argv", [("lock",), ("sync",), ("add", "org/two")], ids=lambda argv: argv[0])
+def test_an_interrupted_download_changes_nothing_and_goes_on(
+    loopback_hub: LoopbackHub, site: Site, argv: tuple[str, ...]
+) -> None:
+    if argv[0] != "lock":
+        site.mlxk("lock", "--no-capture")
+    if argv[0] == "add":
+        loopback_hub.repo("org/two").commit({"a.json": b"{}", "model.safetensors": lfs(WEIGHTS)})
+        argv = (*argv, "--no-capture")
+    before = contents(site.root)
+    loopback_hub.fault("model.safetensors", Slow(bytes_per_s=PACE), server="cdn", times=None)
+    code, stdout, stderr = interrupted(site, *argv)
+    assert (code, stdout) == (130, "")
+    assert "interrupted" in stderr
+    assert "Traceback" not in stderr
+    assert contents(site.root) == before
+    kept = arrived(site)
+    assert 0 < kept < len(WEIGHTS)
+    loopback_hub.clear_faults()
+    loopback_hub.forget_requests()
+    site.mlxk(*argv)
+    ranges = [request.range for request in loopback_hub.requests if request.server == "cdn"]
+    assert ranges == [f"bytes={kept}-"]
+    assert arrived(site) == 0
+    site.mlxk("sync")
+    assert (site.models / "one/model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_an_interrupt_is_json_where_json_was_asked_for(loopback_hub: LoopbackHub, site: Site) -> None:
+    loopback_hub.fault("model.safetensors", Slow(bytes_per_s=PACE), server="cdn", times=None)
+    code, stdout, _ = interrupted(site, "lock", "--json")
+    assert (code, json.loads(stdout)["error"]["code"]) == (130, "interrupted")
