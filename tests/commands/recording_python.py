@@ -11,7 +11,7 @@ from typing import Any
 
 _SCRIPT = """#!{python}
 import json, os, sys
-if not sys.argv[1:] or not sys.argv[1].endswith(("generate.py", "chat.py")):
+if not sys.argv[1:] or not sys.argv[1].endswith(("generate.py", "chat.py", "convert.py")):
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 job = json.load(open(sys.argv[2]))
 told = dict(argv=sys.argv, env=dict(os.environ), job=job, cwd=os.getcwd(),

@@ -3,13 +3,23 @@
 import json
 import os
 import pty
+import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from mlxlock.cli.laboratory import RealLaboratory
+from mlxlock.cli.options import Common
+from mlxlock.cli.wiring import wire
+from mlxlock.commands.run import RunOptions, run
+from mlxlock.errors import SandboxError
+from mlxlock.ports import ignore
+from mlxlock.render import Look
+from mlxlock.store import DirectoryStore
 from tests.commands.recording_python import RecordingPython
 from tests.commands.site import ROOT, Site
 
@@ -44,7 +54,8 @@ class Place(Site):
 def make_model(directory: Path, config: object) -> None:
     directory.mkdir(parents=True)
     (directory / "config.json").write_text(json.dumps(config))
-    (directory / "model.safetensors").write_bytes(b"weights")
+    header = b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'
+    (directory / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
 
 
 @pytest.fixture
@@ -156,6 +167,20 @@ def test_a_first_run_of_a_model_of_the_cache_needs_a_place(place: Place) -> None
     assert "--workspace-cache DIR" in told
 
 
+@pytest.mark.parametrize(
+    ("spelled", "inherited"), [("models/chat", {"HF_HOME": ""}), ("link", {"HF_HUB_CACHE": "/elsewhere"})]
+)
+def test_a_conversion_loads_its_model_in_the_same_isolation(
+    place: Place, spelled: str, inherited: dict[str, str]
+) -> None:
+    (place.root / "link").symlink_to(place.models / "chat")
+    origin = ("--origin", f"org/chat@{'a' * 40}")
+    place.run("convert", spelled, "out", "--quantize", "4", *origin, more=inherited)
+    (call,) = place.python.calls()
+    assert call["argv"][1].endswith("/convert.py")
+    assert_isolated(call, place.models / ".hf_cache")
+
+
 @pytest.mark.parametrize("verb", ["exec", "env"])
 @pytest.mark.parametrize(
     "inherited", [{"HF_HUB_CACHE": "/e"}, {"HUGGINGFACE_HUB_CACHE": "/e"}, {"HF_HOME": ""}], ids=str
@@ -174,6 +199,35 @@ def test_other_programs_are_led_into_the_workspace_too(
         ).stdout
     cache = place.models / ".hf_cache"
     assert told.strip() == f"{cache}|{cache}/hub||1"
+
+
+# --- a sandbox that is not there ----------------------------------------------------------------------------
+
+
+class NoSandboxHere(RealLaboratory):
+    """A machine on which no sandbox works."""
+
+    def sandbox(self) -> NoReturn:
+        raise SandboxError("no sandbox works here")
+
+
+def test_without_a_sandbox_nothing_runs_that_shall_have_no_network(place: Place) -> None:
+    os.environ |= {"VIRTUAL_ENV": str(place.python.home), "HOME": place.env["HOME"]}
+    os.environ["MLXK_STORE_DIR"] = str(place.store)
+    common = Common(look=Look(), project=place.root, named_project=False, offline="a test", jobs=1)
+    ports = wire(common, ignore, project=place.root)
+    laboratory = NoSandboxHere(
+        project=place.root,
+        store_dir=place.store,
+        store=DirectoryStore(place.store),
+        web=ports.web,
+        sandboxed=True,
+        on_event=ignore,
+    )
+    options = RunOptions(model=str(place.models / "chat"), prompt="hi", no_network=True)
+    with pytest.raises(SandboxError):
+        run(None, replace(ports, laboratory=lambda: laboratory), options)
+    assert place.python.calls() == []
 
 
 # --- what is asked ------------------------------------------------------------------------------------------
