@@ -788,8 +788,8 @@ class Laboratory(Protocol):
         """Serve a mirror on this machine's own loopback: its address, for a child without a sandbox."""
         ...
 
-    def egress(self) -> Egress:
-        """A proxy for all that is not the Hub, with the manifest's `allow-hosts`."""
+    def egress(self, phase_file: Path) -> Egress:
+        """A proxy for all that is not the Hub, with `allow-hosts` of the manifest; the file as ever."""
         ...
 
     def setting(

@@ -7,7 +7,7 @@ into a blob on the way, in constant memory. The child meets no redirect; the net
 
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from socket import socket
@@ -19,6 +19,7 @@ from mlxlock.errors import DownloadError
 from mlxlock.outside import Read, Web, WebAnswer
 from mlxlock.ports import Blob, IntakeStore
 from mlxlock.spec.names import printable
+from mlxlock.spec.phases import Phase
 from mlxlock.spec.record import Body, Exchange
 from mlxlock.spec.urls import Url
 
@@ -46,15 +47,23 @@ class EgressProxy:
         web: Who really asks.
         store: Where bodies go.
         allow_hosts: Hosts that may be asked.
+        phase: Tells what the child is doing.
         limits: What no honest first run needs more of.
     """
 
     def __init__(
-        self, *, web: Web, store: IntakeStore, allow_hosts: Iterable[str] = (), limits: Limits | None = None
+        self,
+        *,
+        web: Web,
+        store: IntakeStore,
+        allow_hosts: Iterable[str] = (),
+        phase: Callable[[], Phase | None] = lambda: None,
+        limits: Limits | None = None,
     ) -> None:
         self._web = web
         self._store = store
         self._allowed = frozenset(host.lower().rstrip(".") for host in allow_hosts)
+        self._phase = phase
         self._limits = limits or Limits()
         self._authority = Authority()
         self._password = secrets.token_hex(16)
@@ -181,7 +190,13 @@ class EgressProxy:
             raise ConnectionAbortedError
 
     def _keep(self, url: str, blob: Blob) -> None:
-        body = Body(url=Url(url), size_bytes=blob.size_bytes, sha256=blob.sha256, blake3=blob.blake3)
+        body = Body(
+            url=Url(url),
+            size_bytes=blob.size_bytes,
+            sha256=blob.sha256,
+            blake3=blob.blake3,
+            when=self._phase(),
+        )
         with self._lock:
             self._bodies.setdefault((body.url, body.blake3), body)
 
@@ -190,6 +205,6 @@ class EgressProxy:
             shown = str(Url(url))
         except ValueError:
             shown = ascii(url[:200])
-        exchange = Exchange(method=method[:20], url=shown, status=status, denied=denied)
+        exchange = Exchange(method=method[:20], url=shown, status=status, phase=self._phase(), denied=denied)
         with self._lock:
             self._exchanges.append(exchange)

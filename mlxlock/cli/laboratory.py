@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -139,12 +139,14 @@ class RealLaboratory:
         with socket.create_server((LOOPBACK, 0), backlog=128) as listener, mirror.serve(listener):
             yield f"http://{LOOPBACK}:{listener.getsockname()[1]}{mirror.prefix}"
 
-    def egress(self) -> Egress:
+    def egress(self, phase_file: Path) -> Egress:
         """A proxy for all that is not the Hub, with the manifest's `allow-hosts`."""
         from mlxlock.capture.egress import EgressProxy
+        from mlxlock.hub.journal import read_phase
 
         hosts = self._manifest.sandbox.allow_hosts
-        return EgressProxy(web=self._web(), store=self._store, allow_hosts=hosts)
+        phase = partial(read_phase, phase_file)
+        return EgressProxy(web=self._web(), store=self._store, allow_hosts=hosts, phase=phase)
 
     def setting(
         self,

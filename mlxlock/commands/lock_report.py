@@ -112,7 +112,8 @@ def _brought(model: LockedModel) -> Iterator[tuple[str, str]]:
         when = f", asked for at {artifact.when}" if artifact.when else ""
         yield f"    brings {artifact.repo} @ {artifact.commit[:12]} ({files}{when})", "dim"
     for download in model.effects.downloads:
-        yield f"    brings {download.url} ({human_bytes(download.size_bytes)})", "dim"
+        when = f", asked for at {download.when}" if download.when else ""
+        yield f"    brings {download.url} ({human_bytes(download.size_bytes)}{when})", "dim"
     if model.effects.writes:
         yield f"    keeps {plural(len(model.effects.writes), 'file')} that its first runs made", "dim"
     for proof in model.proofs:
@@ -136,7 +137,8 @@ def _model_data(model: LockedModel) -> dict[str, Json]:
             for artifact in model.artifacts
         ],
         "downloads": [
-            {"url": download.url, "size_bytes": download.size_bytes} for download in model.effects.downloads
+            {"url": download.url, "size_bytes": download.size_bytes, "when": download.when}
+            for download in model.effects.downloads
         ],
         "writes": [write.path for write in model.effects.writes],
         "proofs": [

@@ -58,7 +58,7 @@ class Recorder:
         with open_bench(trial, self.laboratory, self.store) as bench:
             withhold = partial(self.withheld, trial.model.name)
             mirror = self.laboratory.mirror(self.source, bench.phase_file, withhold)
-            egress = self.laboratory.egress()
+            egress = self.laboratory.egress(bench.phase_file)
             outcome = run_trial(trial, self.laboratory, bench, mirror, egress=egress)
             if outcome.exit_code != 0 and mirror.failures():
                 raise mirror.failures()[0]

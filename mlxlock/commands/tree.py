@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mlxlock.commands.project import Project, read_lockfile
 from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
+from mlxlock.spec.effects import Download
 from mlxlock.spec.lockfile import Artifact, LockedModel
 from mlxlock.spec.resolution import FileEntry
 
@@ -32,6 +33,7 @@ def _model(model: LockedModel, *, files: bool) -> Iterator[Line]:
     size = human_bytes(model.snapshot.size_bytes)
     yield Line(f"{model.name}  {model.repo} @ {model.commit[:12]}  {size}", "title")
     branches = [_artifact(artifact, files=files) for artifact in model.artifacts]
+    branches += [_download(download, files=files) for download in model.effects.downloads]
     if files:
         branches = [_files(model.files), *branches]
     for index, branch in enumerate(branches):
@@ -45,6 +47,15 @@ def _artifact(artifact: Artifact, *, files: bool) -> list[str]:
     when = f", asked for at {artifact.when}" if artifact.when else ""
     head = f"{artifact.repo} @ {artifact.commit[:12]}  {plural(len(artifact.files), 'file')}{when}"
     return [head, *(f"  {line}" for line in (_files(artifact.files) if files else []))]
+
+
+def _download(download: Download, *, files: bool) -> list[str]:
+    when = f", asked for at {download.when}" if download.when else ""
+    head = f"{download.url}  {human_bytes(download.size_bytes)}{when}"
+    paths = [member.path for member in download.members]
+    if download.path is not None:
+        paths.insert(0, download.path)
+    return [head, *(f"  {path}" for path in (paths if files else []))]
 
 
 def _files(files: tuple[FileEntry, ...]) -> list[str]:
@@ -67,5 +78,9 @@ def _data(model: LockedModel) -> dict[str, Json]:
                 "files": [file.path for file in artifact.files],
             }
             for artifact in model.artifacts
+        ],
+        "downloads": [
+            {"url": download.url, "size_bytes": download.size_bytes, "when": download.when}
+            for download in model.effects.downloads
         ],
     }

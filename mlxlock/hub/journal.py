@@ -13,7 +13,8 @@ from typing import Final
 
 from mlxlock.fs import open_regular
 from mlxlock.spec.names import printable
-from mlxlock.spec.record import PHASES, Exchange, Phase
+from mlxlock.spec.phases import PHASES, Phase
+from mlxlock.spec.record import Exchange
 
 ASKED_BY: Final = "x-mlxk-asked-by"
 _MAX_EXCHANGES: Final = 100_000
@@ -52,7 +53,7 @@ class Journal:
             headers: The request's, by lower-case name.
             settle: Asked again whenever somebody reads, for an answer that is not over yet.
         """
-        told = replace(exchange, phase=self._phase(), asked_by=_asker(headers.get(ASKED_BY)))
+        told = replace(exchange, phase=read_phase(self._phase_file), asked_by=_asker(headers.get(ASKED_BY)))
         with self._lock:
             self._exchanges.append((told, settle))
 
@@ -62,15 +63,17 @@ class Journal:
             noted = tuple(self._exchanges)
         return tuple(exchange if settle is None else settle(exchange) for exchange, settle in noted)
 
-    def _phase(self) -> Phase | None:
-        if self._phase_file is None:
-            return None
-        try:
-            with open_regular(self._phase_file) as fd:
-                said = os.read(fd, _MAX_PHASE_BYTES).decode("ascii", "replace").strip()
-        except OSError:
-            return None  # not written yet, or not a file at all
-        return next((phase for phase in PHASES if phase == said), None)
+
+def read_phase(file: Path | None) -> Phase | None:
+    """What the runner says it is doing; None when it says nothing, or nobody does."""
+    if file is None:
+        return None
+    try:
+        with open_regular(file) as fd:
+            said = os.read(fd, _MAX_PHASE_BYTES).decode("ascii", "replace").strip()
+    except OSError:
+        return None  # not written yet, or not a file at all
+    return next((phase for phase in PHASES if phase == said), None)
 
 
 def _asker(said: str | None) -> str | None:

@@ -188,7 +188,9 @@ def _nearest(packed: Sequence[Packed], path: str) -> Packed:
 
 
 def _download(body: Body) -> Download:
-    return Download(url=body.url, size_bytes=body.size_bytes, sha256=body.sha256, blake3=body.blake3)
+    return Download(
+        url=body.url, size_bytes=body.size_bytes, sha256=body.sha256, blake3=body.blake3, when=body.when
+    )
 
 
 def wanted_sizes(unattributed: Iterable[Left]) -> frozenset[int]:

@@ -48,5 +48,10 @@ def _merge_downloads(downloads: Iterable[Download]) -> tuple[tuple[Download, ...
         if known.path is not None and download.path not in {None, known.path}:
             moved.append(Copy(path=download.path or known.path, blake3=download.blake3))
         members = sorted({*known.members, *download.members}, key=lambda member: member.path)
-        merged[key] = replace(known, path=known.path or download.path, members=tuple(members))
+        merged[key] = replace(
+            known,
+            path=known.path or download.path,
+            members=tuple(members),
+            when=known.when or download.when,
+        )
     return tuple(merged[key] for key in sorted(merged)), moved

@@ -9,6 +9,7 @@ from typing import Final
 
 from mlxlock.spec.digest import Blake3, Sha256
 from mlxlock.spec.names import RepoPath
+from mlxlock.spec.phases import Phase
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.urls import Url
 
@@ -41,6 +42,7 @@ class Download:
     Attributes:
         path: Where they are as they came, below `.hf_cache`; None when only what was in them was kept.
         members: What was unpacked from them.
+        when: The phase of the first run that asked first.
     """
 
     url: Url
@@ -49,6 +51,7 @@ class Download:
     blake3: Blake3
     path: RepoPath | None = None
     members: tuple[Member, ...] = ()
+    when: Phase | None = None
 
     @property
     def file(self) -> FileEntry:

@@ -6,6 +6,7 @@ Owns their keys; `lockfile_writer` spells them.
 from mlxlock.spec.digest import Blake3, Sha256
 from mlxlock.spec.effects import Copy, Download, Effects, Member, Unpacked
 from mlxlock.spec.names import RepoPath
+from mlxlock.spec.phases import PHASES
 from mlxlock.spec.readers import Table, plain
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.urls import Url, without_signature
@@ -32,6 +33,7 @@ def read_download(table: Table) -> Download | None:
     sha256 = table.text("sha256", Sha256, required=True)
     blake3 = table.text("blake3", Blake3, required=True)
     path = table.text("path", RepoPath)
+    when = table.choice("when", PHASES)
     members = tuple(read_member(row) for row in table.tables("members"))
     if not (table.has("path") or members):
         table.problem(None, "has neither `path` nor `members`")
@@ -45,6 +47,7 @@ def read_download(table: Table) -> Download | None:
         blake3=blake3,
         path=path,
         members=tuple(member for member in members if member is not None),
+        when=when,
     )
 
 

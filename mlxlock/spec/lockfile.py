@@ -12,7 +12,8 @@ from mlxlock.spec.digest import Blake3, short_id
 from mlxlock.spec.effects import NO_EFFECTS, Effects
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, RepoType, Revision
-from mlxlock.spec.record import Compared, Phase, RunnerEnvironment, SandboxLevel
+from mlxlock.spec.phases import Phase
+from mlxlock.spec.record import Compared, RunnerEnvironment, SandboxLevel
 from mlxlock.spec.resolution import FileEntry, RemoteFile
 
 VERSION: Final = 1

@@ -26,8 +26,9 @@ from mlxlock.spec.lockfile import (
     Snapshot,
 )
 from mlxlock.spec.names import REPO_TYPES, CommitHash, ModelName, RepoId, RepoPath, Revision
+from mlxlock.spec.phases import PHASES
 from mlxlock.spec.readers import Problems, Table, load_toml, plain
-from mlxlock.spec.record import PHASES, Compared, SandboxLevel
+from mlxlock.spec.record import Compared, SandboxLevel
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.upgrades import upgrade
 

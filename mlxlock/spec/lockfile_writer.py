@@ -232,6 +232,7 @@ def _download(download: Download) -> Iterator[str]:
             "sha256": download.sha256,
             "blake3": download.blake3,
             "path": download.path,
+            "when": download.when,
         },
     )
     members = sorted(download.members, key=lambda member: member.path)

@@ -10,11 +10,10 @@ from typing import Literal
 from mlxlock.spec.digest import Blake3, Sha256
 from mlxlock.spec.effects import NO_EFFECTS, Effects
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType
+from mlxlock.spec.phases import Phase
 from mlxlock.spec.resolution import FileEntry, Resolution
 from mlxlock.spec.urls import Url
 
-Phase = Literal["import", "load", "generate"]
-PHASES: tuple[Phase, ...] = ("import", "load", "generate")
 SandboxLevel = Literal["full", "partial", "none"]
 Compared = Literal["output", "none"]
 
@@ -66,12 +65,14 @@ class Body:
 
     Attributes:
         url: As asked, whatever it redirected to.
+        when: What the runner was doing, when it says so.
     """
 
     url: Url
     size_bytes: int
     sha256: Sha256
     blake3: Blake3
+    when: Phase | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

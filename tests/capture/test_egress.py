@@ -130,7 +130,7 @@ def client(
     store = DirectoryStore(tmp_path / "store")
     web = HttpWeb(wait=Pauses(), haste=IMPATIENT)
     hosts = ["Files.example", "git.example", "unknown.example"]
-    proxy = EgressProxy(web=web, store=store, allow_hosts=hosts, limits=limits)
+    proxy = EgressProxy(web=web, store=store, allow_hosts=hosts, phase=lambda: "load", limits=limits)
     ca = tmp_path / "ca.pem"
     ca.write_bytes(proxy.certificate)
     with socket.create_server(("127.0.0.1", 0)) as listener, proxy.serve(listener):
@@ -153,10 +153,11 @@ def test_an_allowed_file_comes_and_is_hashed_into_the_store(client: Client) -> N
     assert headers["content-type"] == "application/zip"
     assert "set-cookie" not in headers
     (found,) = client.proxy.bodies()
-    assert (found.url, found.size_bytes) == (WHEEL, len(DATA))
+    assert (found.url, found.size_bytes, found.when) == (WHEEL, len(DATA), "load")
     assert found.sha256 == hashlib.sha256(DATA).hexdigest()
     (noted,) = client.proxy.exchanges()
     assert (noted.method, noted.url, noted.status, noted.denied) == ("GET", WHEEL, 200, None)
+    assert noted.phase == "load"
     entry = FileEntry(path=RepoPath("x"), size_bytes=len(DATA), sha256=found.sha256, blake3=found.blake3)
     blob = client.store.find(entry)
     assert blob is not None

@@ -64,7 +64,7 @@ PLACES = {
 }
 EFFECTS = Effects(
     downloads=(
-        Download(url=Url(BLOB_URL), path=RepoPath("tiktoken/9b5a"), **hashes(DATA)),
+        Download(url=Url(BLOB_URL), path=RepoPath("tiktoken/9b5a"), when="load", **hashes(DATA)),
         Download(
             url=Url(WHEEL_URL),
             members=(member("en/meta.json", "python/en/meta.json", META),),
@@ -213,6 +213,24 @@ def test_what_a_program_made_comes_from_the_store_or_not_at_all(site: Site, stan
         intake.commit()
     site.mlxk("sync")
     assert (site.models / ".hf_cache/home/made").read_bytes() == MADE
+
+
+def test_tree_draws_what_came_from_urls(site: Site) -> None:
+    assert site.mlxk("tree").splitlines()[1:] == [
+        f"├── {BLOB_URL}  5.9 KiB, asked for at load",
+        f"└── {WHEEL_URL}  6.2 KiB",
+    ]
+    assert site.mlxk("tree", "--files").splitlines()[-4:] == [
+        f"├── {BLOB_URL}  5.9 KiB, asked for at load",
+        "│     tiktoken/9b5a",
+        f"└── {WHEEL_URL}  6.2 KiB",
+        "      python/en/meta.json",
+    ]
+    (model,) = site.data("tree")["models"]
+    assert [(each["url"], each["when"]) for each in model["downloads"]] == [
+        (BLOB_URL, "load"),
+        (WHEEL_URL, None),
+    ]
 
 
 def test_a_dry_run_counts_what_would_be_fetched(site: Site, standins: StandIns) -> None:

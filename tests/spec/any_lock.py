@@ -22,7 +22,7 @@ from mlxlock.spec.lockfile import (
     Snapshot,
 )
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, Revision
-from mlxlock.spec.record import PHASES
+from mlxlock.spec.phases import PHASES
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.urls import Url
 

@@ -93,6 +93,7 @@ ASR = LockedModel(
                 sha256=SHA,
                 blake3=EMPTY,
                 path=RepoPath("tarballs/en_core_web_sm.tar.gz"),
+                when="generate",
                 members=(member("en/meta.json", "python/en/meta.json"),),
             ),
         ),
