@@ -9,6 +9,7 @@
     │   ├── MismatchError          hash-mismatch       bytes differ from what the Hub or the lock asserts
     │   ├── PolicyError            policy              the manifest's own policy refuses a model
     │   ├── ProofError             proof-failed        the offline run did not repeat the captured one
+    │   ├── UnhealthyError         unhealthy           a model is not whole
     │   └── ChildError             child-failed        what `run` or `exec` started said no (its own code)
     ├── WorkError                  failed              exit 2: could not do it
     │   ├── UsageError             usage               the command line or its combination is wrong
@@ -103,6 +104,12 @@ class ProofError(CheckError):
     """The offline run did not repeat what the captured run did."""
 
     code = "proof-failed"
+
+
+class UnhealthyError(CheckError):
+    """A model is not whole, or what a first run left of it is not."""
+
+    code = "unhealthy"
 
 
 class ChildError(CheckError):

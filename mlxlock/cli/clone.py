@@ -40,12 +40,12 @@ def clone(**given: Any) -> int:
     return finish_anywhere(lambda ports, _: command(ports, options), choices)
 
 
-@click.command(short_help="For caching; use clone for managed workflows.")
+@verb(examples=("mlxk pull mlx-community/Qwen3-4B-Instruct-2507-4bit@main",))
 @click.argument("repo", metavar="REPO[@REVISION]")
-@click.option("--revision", help="Branch, tag, refs/pr/N or commit.")
-@click.option("--include", multiple=True, metavar="GLOB", help="Take only files that match.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files out that match.")
-@click.option("--dry-run", is_flag=True, help="Resolve and say what would come; write nothing.")
+@option("--revision", help="Branch, tag, refs/pr/N or commit.")
+@option("--include", multiple=True, metavar="GLOB", help="Take only files that match.")
+@option("--exclude", multiple=True, metavar="GLOB", help="Leave files out that match.")
+@option("--dry-run", is_flag=True, help="Resolve and say what would come; write nothing.")
 @place_options
 @common_options
 def pull(**given: Any) -> int:

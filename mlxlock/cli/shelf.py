@@ -6,16 +6,18 @@ from typing import Any
 
 import click
 
+from mlxlock.cli.completing import model_names
 from mlxlock.cli.finish import finish_anywhere
 from mlxlock.cli.options import common, common_options
+from mlxlock.cli.verb import option, verb
 from mlxlock.errors import UsageError
 
 
-@click.command(name="list", epilog="Example: mlxk list --origin whisper")
+@verb("list", examples=("mlxk list", "mlxk list --origin whisper"))
 @click.argument("pattern", required=False, metavar="[PATTERN|DIR]")
-@click.option("--all", "all", is_flag=True, help="Old snapshots and repos without weights, too.")
-@click.option("--origin", is_flag=True, help="With the repo that each came from.")
-@click.option("--full-paths", is_flag=True, help="Directories in place of names.")
+@option("--all", "all", is_flag=True, help="Old snapshots and repos without weights, too.")
+@option("--origin", is_flag=True, help="With the repo that each came from.")
+@option("--full-paths", is_flag=True, help="Directories in place of names.")
 @common_options
 def list_(**given: Any) -> int:
     """List the models on this machine: this project's, the workspace home's, and the Hugging Face cache's."""
@@ -24,9 +26,9 @@ def list_(**given: Any) -> int:
     return finish_anywhere(lambda ports, project: list_models(ports, project, ListOptions(**given)))
 
 
-@click.command(epilog="Example: mlxk show ./models/whisper --files")
-@click.argument("model", metavar="NAME|PATH")
-@click.option("--files", is_flag=True, help="Name every file, with its size and SHA-256.")
+@verb(examples=("mlxk show ./models/whisper --files",))
+@click.argument("model", metavar="NAME|PATH", shell_complete=model_names)
+@option("--files", is_flag=True, help="Name every file, with its size and SHA-256.")
 @common_options
 def show(**given: Any) -> int:
     """Show what a model is, where it came from, and whether it was modified."""
@@ -36,9 +38,9 @@ def show(**given: Any) -> int:
     return finish_anywhere(lambda ports, project: command(ports, project, ShowOptions(**given)))
 
 
-@click.command(epilog="Example: mlxk health --content whisper")
-@click.argument("models", nargs=-1, metavar="[NAME|PATH]...")
-@click.option("--content", is_flag=True, help="Read and compare every byte.")
+@verb(examples=("mlxk health --content whisper",))
+@click.argument("models", nargs=-1, metavar="[NAME|PATH]...", shell_complete=model_names)
+@option("--content", is_flag=True, help="Read and compare every byte.")
 @common_options
 def health(**given: Any) -> int:
     """Say whether models are whole; exit 1 when one is not. With -v, also what stands in each .hf_cache."""
@@ -49,10 +51,10 @@ def health(**given: Any) -> int:
     return finish_anywhere(lambda ports, project: command(ports, project, options))
 
 
-@click.command(epilog="Example: mlxk rm mlx-community/whisper-tiny@1a2b3c4d")
+@verb(examples=("mlxk rm mlx-community/whisper-tiny@1a2b3c4d",))
 @click.argument("models", nargs=-1, required=True, metavar="REPO[@REVISION]|PATH...")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Say what would go; remove nothing.")
+@option("-y", "--yes", is_flag=True, help="Do not ask.")
+@option("--dry-run", is_flag=True, help="Say what would go; remove nothing.")
 @common_options
 def rm(models: tuple[str, ...], yes: bool, dry_run: bool) -> int:
     """Take models off this machine: a repo or one snapshot of the cache, or a workspace by its path.

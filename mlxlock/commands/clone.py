@@ -105,7 +105,7 @@ def resolved(
         HubError: And its children.
     """
     revision = wanted.revision or Revision("main")
-    ports.on_event(Note(text=f"resolving `{wanted.repo}` at `{revision}`"))
+    ports.on_event(Note(text=f"Resolving `{wanted.repo}` at `{revision}`"))
     resolution = _without_sentinel(ports.source().resolve(wanted))
     request = Request(revision=revision, include=include, exclude=exclude)
     name = ModelName(default_name(wanted.repo))

@@ -51,7 +51,7 @@ def lock_report(
     """What a lock changed, and which first runs are not proven."""
     lines = [Line(*line) for line in _changes(before, after)]
     unproven = [model.name for model in after.models if any(unproven_runs(model))]
-    verb = "Would write" if dry_run else "Wrote"
+    verb = "would write" if dry_run else "wrote"
     lines.append(Line(f"{verb} models.lock" if changed else "models.lock is up to date", "good"))
     data: dict[str, Json] = {
         "changed": changed,

@@ -159,7 +159,7 @@ def model_object(looked: Looked) -> dict[str, Json]:
         "runtime_compatible": looked.runtime is None,
         "reason": looked.runtime,
         "content_hash": looked.content_hash,
-        "hash_modified": looked.modified,
+        "hash_modified": bool(looked.modified),
         "cached": model.where == "cache",
     }
 

@@ -90,7 +90,9 @@ def _report(states: Sequence[tuple[LockedModel, str]], reasons: tuple[str, ...],
     if reasons:
         return _negative(data, lines, "lock-stale" if locked else "lock-missing", "run `mlxk lock`")
     if bad:
-        return _negative(data, lines, "workspace-changed", "run `mlxk sync`")
+        edited = any(state == "changed" for _, state in states)
+        cure = "run `mlxk sync --repair` to replace what was edited" if edited else "run `mlxk sync`"
+        return _negative(data, lines, "workspace-changed", cure)
     return Report(command="status", data=data, lines=(*lines, Line("everything is as the lock says", "good")))
 
 

@@ -164,8 +164,10 @@ def _lines(plan: Plan, models: tuple[LockedModel, ...], fetch_bytes: int, *, dry
         yield Line(f"{would}fetch {human_bytes(fetch_bytes)}")
     done = "would write" if dry_run else "wrote"
     size = human_bytes(sum(node.file.size_bytes for node in plan.put_files))
-    yield Line(f"{done} {plural(len(plan.put), 'path')} ({size}) for {plural(len(models), 'model')}", "good")
+    if plan.put or not plan.remove:
+        what = f"{plural(len(plan.put), 'path')} ({size}) for {plural(len(models), 'model')}"
+        yield Line(f"{done} {what}", "good")
     if plan.remove:
-        yield Line(f"{'would remove' if dry_run else 'removed'} {plural(len(plan.remove), 'path')}")
-    for path in plan.quarantine:
-        yield Line(f"moved `{path}` to quarantine", "warning")
+        yield Line(f"{'would remove' if dry_run else 'removed'} {plural(len(plan.remove), 'path')}", "good")
+    for path in plan.quarantine if dry_run else ():  # what was moved, and where to, was told by then
+        yield Line(f"would move `{path}` to quarantine", "warning")

@@ -1,7 +1,9 @@
 """`mlxk verify`: read every byte of the workspace and compare it with the lock. Offline, read-only."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from mlxlock.commands.project import Project, read_lockfile, read_manifest, warn_of_newer
@@ -66,16 +68,18 @@ def _report(verdict: Verdict, refusals: tuple[str, ...]) -> Report:
     if verdict.clean and not refusals:
         what = f"{plural(verdict.files, 'path')}, {human_bytes(verdict.size_bytes)}: every byte is as locked"
         return Report(command="verify", data=data, lines=(Line(what, "good"),))
-    return Report(
-        command="verify",
-        data=data,
-        lines=tuple(lines),
-        exit_code=1,
-        error_code="workspace-changed" if not verdict.clean else "policy",
-        message=f"{plural(len(lines), 'finding')}",
-        hint="run `mlxk sync` to restore what is missing, `mlxk sync --repair` to replace what was changed"
-        if not verdict.clean
-        else "see `[policy]` in `models.toml`",
+    count = plural(len(lines), "finding")
+    negative = partial(Report, command="verify", data=data, lines=tuple(lines), exit_code=1)
+    if verdict.clean:
+        return negative(
+            error_code="policy",
+            message=f"the workspace is as locked, but not as it must be: {count}",
+            hint="see `[policy]` in `models.toml`, and `mlxk lock`",
+        )
+    return negative(
+        error_code="workspace-changed",
+        message=f"the workspace is not what the lock says: {count}",
+        hint="run `mlxk sync` to restore what is missing, `mlxk sync --repair` to replace what was changed",
     )
 
 
@@ -92,4 +96,10 @@ def _finding(finding: Finding) -> dict[str, Json]:
 def _told(finding: Finding) -> str:
     if finding.actual is None:
         return f"missing: {finding.path}"
-    return f"{finding.problem}: {finding.path} (expected {finding.expected}, is {finding.actual})"
+    expected, actual = _short(finding.expected), _short(finding.actual)
+    return f"{finding.problem}: {finding.path} (expected {expected}, is {actual})"
+
+
+def _short(told: str) -> str:
+    """A digest as far as people compare it; `--json` has all of it."""
+    return re.sub(r"^(blake3:[0-9a-f]{12})[0-9a-f]{52}$", r"\1…", told)

@@ -37,7 +37,7 @@ WRONG = {
     "bad choice": (("sync", "--adopt", "steal"), "sync", "`steal` is not one of `copy`, `link`, `none`"),
     "bad number": (("sync", "-j", "0"), "sync", "0 is not in the range 1<=x<=64"),
     "no value": (("sync", "--project"), "sync", "option `--project` requires an argument"),
-    "no directory": (("sync", "--project", "nowhere"), "sync", "`nowhere` does not exist"),
+    "no directory": (("sync", "--project", "nowhere"), "sync", ": directory `nowhere` does not exist"),
     "both": (("sync", "--locked", "--frozen"), "sync", "`--locked` and `--frozen` exclude each other"),
     "no verb": (("--offline",), None, "no command given"),
 }

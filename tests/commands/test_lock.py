@@ -194,7 +194,7 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(repo: Repo, project
     project.write(CHAT)
     told = project.mlxk("lock", "--dry-run")
     assert f"+ chat  {ONE} @ {repo.refs['refs/heads/main'][:12]}" in told
-    assert "Would write models.lock" in told
+    assert "would write models.lock" in told
     assert contents(project.root) == {"models.toml": CHAT.encode()}
     project.mlxk(*LOCK)
     before = contents(project.root)

@@ -318,7 +318,7 @@ def test_the_peers_sentinel_is_read_as_what_it_is(site: Site, home: Path) -> Non
     peer = by_hand(home / "peer")
     (peer / SENTINEL_NAME).write_text(PEER.replace("HASH", "a" * 64))
     model = site.data("list", "peer")["models"][0]
-    assert (model["origin"], model["hash"], model["hash_modified"]) == (TINY, None, None)
+    assert (model["origin"], model["hash"], model["hash_modified"]) == (TINY, None, False)
     assert model["content_hash"] == f"sha256:{'a' * 64}"
     assert (
         "  Modified:      unknown: the hash is of another kind (mlx-knife's)"
