@@ -1,33 +1,27 @@
 """`mlxk run PATH|NAME [PROMPT]`: one model, in a child process that sees its own `.hf_cache`, offline.
 
-Owns what is checked before anything starts, and what is said afterwards. Finding the model is `subject`'s,
-starting the child `launch`'s.
+Owns what is checked before anything starts. Finding the model is `subject`'s, starting the child `launch`'s,
+and what is said afterwards `run_report`'s.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from mlxlock.commands.appeared import Contents, appeared, contents_of, data_of, told
-from mlxlock.commands.launch import Ended, Launch, launched
-from mlxlock.commands.outcome import raise_missing
+from mlxlock.commands.appeared import contents_of
+from mlxlock.commands.launch import Launch, launched
 from mlxlock.commands.project import Project
-from mlxlock.commands.report import Json, Line, Report
+from mlxlock.commands.report import Report
+from mlxlock.commands.run_report import Ran, run_report
 from mlxlock.commands.subject import Subject, Wish, find_subject
 from mlxlock.errors import UsageError
-from mlxlock.fs import disk_errors
-from mlxlock.planning.run_job import Json as JobJson
-from mlxlock.planning.run_job import asked_job, lacking, unsuited
+from mlxlock.planning.run_job import Json, asked_job, lacking, unsuited
 from mlxlock.ports import Note, Ports
 from mlxlock.spec.toml_text import shown
 
-INTERRUPTED: Final = 130
 CHATTY: Final = ("text", "vision")
 STDIN: Final = "-"
-STDERR_LINES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +86,8 @@ def run(project: Project | None, ports: Ports, options: RunOptions) -> Report:
     if chats:
         ports.on_event(Note(text=f"`{subject.name}`: Ctrl-D or /bye ends the chat, Ctrl-C stops an answer"))
     with launched(launch, ports) as ended:
-        new = None if before is None or subject.cache is None else _new(before, subject.cache, ports)
-        if ended.exit_code:
-            return _failed(subject, options, ended, new, ports)
-        return _done(subject, options, ended, new, ports)
-
-
-# --- before -------------------------------------------------------------------------------------------------
+        ran = Ran(subject=subject, ended=ended, output=options.output, image=options.image, before=before)
+        return run_report(ran, ports)
 
 
 def _check_network(options: RunOptions, subject: Subject) -> None:
@@ -134,7 +123,7 @@ def _launch(subject: Subject, options: RunOptions, *, chats: bool) -> Launch:
     )
 
 
-def _job(subject: Subject, options: RunOptions, *, chats: bool) -> Mapping[str, JobJson]:
+def _job(subject: Subject, options: RunOptions, *, chats: bool) -> Mapping[str, Json]:
     """The job, when the options are what the kind takes, and all that it needs.
 
     Raises:
@@ -156,7 +145,7 @@ def _job(subject: Subject, options: RunOptions, *, chats: bool) -> Mapping[str, 
     return {**job, "stream": not options.json, "exercise": False, "text_limit": 1 << 18}
 
 
-def _asked(options: RunOptions) -> dict[str, JobJson]:
+def _asked(options: RunOptions) -> dict[str, Json]:
     return {
         "prompt": options.prompt,
         "image": _absolute(options.image),
@@ -184,92 +173,3 @@ def _check_output(output: Path | None) -> None:
         raise UsageError(
             f"`{shown(str(output))}` cannot be written", hint="name a file in a directory that exists"
         )
-
-
-# --- afterwards ---------------------------------------------------------------------------------------------
-
-
-def _new(before: Contents, cache: Path, ports: Ports) -> Contents:
-    """Say what appeared, also when the run failed: it is there."""
-    new = appeared(before, contents_of(cache, ports.laboratory()))
-    for line in told(new, cache):
-        ports.on_event(Note(text=line))
-    return new
-
-
-def _done(subject: Subject, options: RunOptions, ended: Ended, new: Contents | None, ports: Ports) -> Report:
-    if options.output is not None and ended.sound is not None:
-        _keep(ended.sound, options.output)
-    for repo in ended.missed:
-        missing = f"`{subject.name}` asked for `{repo}`, which is not here, and went on without it"
-        ports.on_event(Note(text=f"{missing}: `--online` lets it fetch that once", level="warning"))
-    lines = (Line(f"wrote `{options.output}`", "good"),) if options.output is not None else ()
-    return Report(command="run", data=_data(subject, options, ended, new), lines=lines)
-
-
-def _data(subject: Subject, options: RunOptions, ended: Ended, new: Contents | None) -> dict[str, Json]:
-    said = ended.result.get("output")
-    output: Mapping[str, object] = said if isinstance(said, dict) else {}
-    text = output.get("text")
-    return {
-        "model": subject.name,
-        "kind": subject.kind,
-        "exit_code": ended.exit_code,
-        "text": text if isinstance(text, str) and subject.kind != "tts" else None,
-        "output": _absolute(options.output) if ended.sound is not None else None,
-        "missed": list(ended.missed),
-        "appeared": None if new is None else data_of(new),
-    }
-
-
-def _keep(sound: Path, output: Path) -> None:
-    """Give the sound its place, whole or not at all."""
-    scratch = output.with_name(f".{output.name}.{os.getpid()}.part")
-    with disk_errors(output):
-        try:
-            shutil.copyfile(sound, scratch)
-            scratch.replace(output)
-        finally:
-            scratch.unlink(missing_ok=True)
-
-
-def _failed(
-    subject: Subject, options: RunOptions, ended: Ended, new: Contents | None, ports: Ports
-) -> Report:
-    """What went wrong in one sentence; a user's Ctrl-C and a reader that has enough are nothing wrong."""
-    raise_missing(ended.result, ports.laboratory())
-    error = ended.result.get("error")
-    told_error: Mapping[str, object] = error if isinstance(error, dict) else {}
-    reader_left = told_error.get("type") == "BrokenPipeError"
-    code = 0 if reader_left else ended.exit_code
-    silent = reader_left or code == INTERRUPTED
-    return Report(
-        command="run",
-        data={**_data(subject, options, ended, new), "exit_code": code},
-        exit_code=code,
-        error_code=None if silent else "child-failed",
-        message=None if silent else _reason(subject, ended, told_error),
-        hint=_hint(subject, options, ended),
-    )
-
-
-def _reason(subject: Subject, ended: Ended, error: Mapping[str, object]) -> str:
-    if error:
-        said = " ".join(str(error.get("message")).split())
-        return f"`{subject.name}` failed in {error.get('phase')}: {error.get('type')}: {said}"
-    last = [line.strip() for line in ended.stderr.splitlines() if line.strip()][-STDERR_LINES:]
-    return f"`{subject.name}` ended with exit code {ended.exit_code}" + (
-        f": {' / '.join(last)}" if last else ""
-    )
-
-
-def _hint(subject: Subject, options: RunOptions, ended: Ended) -> str:
-    if ended.failures:
-        first = ended.failures[0]
-        return "; ".join(filter(None, (first.reason, first.hint)))
-    if ended.missed:
-        asked = ", ".join(f"`{repo}`" for repo in ended.missed)
-        return f"it asks for {asked}, which is not here: `--online` lets it fetch that once"
-    if subject.kind == "vision" and options.image is None:
-        return "perhaps it needs a picture: `--image FILE`; `-v` shows all that the library said"
-    return "`-v` shows all that the library said"
