@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.site import contents
+
 ROOT = Path(__file__).parents[2]
 FILE = '{ path = "%s", size = 1, git = "' + "a" * 40 + '" }'
 LOCK = """version = 1
@@ -55,11 +57,12 @@ MANIFESTS = {
 def test_a_bad_manifest_is_one_placed_error(tmp_path: Path, case: str) -> None:
     text, code, told = MANIFESTS[case]
     (tmp_path / "models.toml").write_text(text)
+    before = contents(tmp_path)
     done = mlxk(tmp_path, "lock", "--json")
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["status"], answer["error"]["code"]) == (2, "error", code)
     assert told in json.dumps(answer["error"], ensure_ascii=False)
-    assert not (tmp_path / "models.lock").exists()
+    assert contents(tmp_path) == before
 
 
 LOCKS = {
@@ -70,6 +73,9 @@ LOCKS = {
     "below a file": (locked("a", "a/b"), "lock-invalid"),
     "git's own": (locked(".git/hooks/post-checkout"), "lock-invalid"),
     "our sentinel": (locked(".mlxk_workspace.json"), "lock-invalid"),
+    "collides by Unicode": (locked("\u00e9.json", "e\u0301.json"), "lock-invalid"),
+    "reserved directory": (locked("a.json").replace("org/chat", "org/hub"), "lock-invalid"),
+    "below our cache": (locked(".hf_cache/hub/x"), "lock-invalid"),
     "wrong sum": (
         locked("a.json").replace("snapshot = { size = 1 }", "snapshot = { size = 2 }"),
         "lock-invalid",
@@ -84,19 +90,19 @@ LOCKS = {
 
 
 @pytest.mark.parametrize("case", LOCKS)
-@pytest.mark.parametrize("verb", ["sync", "verify"])
-def test_a_bad_lock_is_one_error_and_builds_nothing(tmp_path: Path, verb: str, case: str) -> None:
+def test_a_bad_lock_is_one_error_and_changes_nothing(tmp_path: Path, case: str) -> None:
     text, code = LOCKS[case]
     (tmp_path / "models.toml").write_text(CHAT)
     (tmp_path / "models.lock").write_text(text, errors="surrogateescape")
-    done = mlxk(tmp_path, verb)
+    before = contents(tmp_path)
+    done = mlxk(tmp_path, "sync")
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("error: ")
     assert "\x1b" not in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "models").exists()
-    answer = json.loads(mlxk(tmp_path, verb, "--json").stdout)
-    assert answer["error"]["code"] == code
+    for verb in ("lock", "verify"):
+        assert json.loads(mlxk(tmp_path, verb, "--json").stdout)["error"]["code"] == code
+    assert contents(tmp_path) == before
 
 
 def test_one_revision_that_is_two_commits_is_a_clash(tmp_path: Path) -> None:
