@@ -1,6 +1,8 @@
-"""`mlxk lock`."""
+"""`mlxk lock` and `capture`."""
 
 from typing import Any
+
+import click
 
 from mlxlock.cli.completing import model_names
 from mlxlock.cli.finish import finish
@@ -10,6 +12,12 @@ from mlxlock.cli.verb import option, verb
 from mlxlock.cli.wiring import Choices
 from mlxlock.commands.lock import LockOptions
 from mlxlock.ports import Ports
+
+adopt_writes_option = option(
+    "--adopt-writes",
+    is_flag=True,
+    help="Lock files that first runs made themselves; only a store that has them can bring them back.",
+)
 
 
 def lock_options(function: Any) -> Any:
@@ -41,10 +49,11 @@ def lock_options(function: Any) -> Any:
     help="Resolve this model anew.",
 )
 @option("--dry-run", is_flag=True, help="Resolve and say what would change; write nothing.")
+@adopt_writes_option
 @option(
-    "--adopt-writes",
+    "--frozen-artifacts",
     is_flag=True,
-    help="Lock files that first runs made themselves; only a store that has them can bring them back.",
+    help="Refuse anything that first runs bring and models.lock does not have yet.",
 )
 @lock_options
 @common_options
@@ -57,6 +66,7 @@ def lock(**given: Any) -> int:
         capture=not given["no_capture"],
         dry_run=given["dry_run"],
         adopt_writes=given["adopt_writes"],
+        frozen_artifacts=given["frozen_artifacts"],
     )
     choices = Choices(adopt=given["adopt"], sandboxed=not given["no_sandbox"])
 
@@ -66,3 +76,26 @@ def lock(**given: Any) -> int:
         return command(project, ports, options)
 
     return finish(run, choices)
+
+
+@verb(examples=("mlxk capture", "mlxk capture chat"))
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=model_names)
+@option("--allow-lower", is_flag=True, help="Record proofs that say less than the recorded ones, too.")
+@option("--no-sandbox", is_flag=True, help="Make first runs without a sandbox; the lock says so.")
+@adopt_writes_option
+@common_options
+def capture(**given: Any) -> int:
+    """Make first runs again, of locked models at locked commits, and add this environment's proofs."""
+
+    def run(ports: Ports, project: Any) -> Any:
+        from mlxlock.commands.capture import CaptureOptions
+        from mlxlock.commands.capture import capture as command
+
+        options = CaptureOptions(
+            models=given["models"],
+            allow_lower=given["allow_lower"],
+            adopt_writes=given["adopt_writes"],
+        )
+        return command(project, ports, options)
+
+    return finish(run, Choices(sandboxed=not given["no_sandbox"]))

@@ -9,6 +9,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "add": ("mlxlock.cli.models", "Add models to models.toml, then lock and sync."),
         "remove": ("mlxlock.cli.models", "Remove models from models.toml, then lock and sync."),
         "lock": ("mlxlock.cli.lock", "Bring models.lock up to date with models.toml."),
+        "capture": ("mlxlock.cli.lock", "Make first runs again, and add this environment's proofs."),
         "sync": ("mlxlock.cli.sync", "Make the workspace what models.lock says."),
         "status": ("mlxlock.cli.inspect", "Compare manifest, lock and workspace, quickly."),
         "verify": ("mlxlock.cli.inspect", "Read every byte of the workspace and compare it with the lock."),

@@ -82,8 +82,9 @@ def make_first_runs(
     done, proofs = list[LockedModel](), list[Proven]()
     for decision, draft in drafts:
         model = complete_model(draft, completer(work.store))
-        fresh = decision.todo == "resolve"
-        model, records, proven = _run_model(work, _bare(model) if fresh else model, fresh=fresh)
+        anew = decision.todo == "resolve"
+        again = decision.todo != "rerun"
+        model, records, proven = _run_model(work, _bare(model) if anew else model, every=again)
         known += [Environment.of(record.environment) for record in records]
         proofs += proven
         done.append(_with_applying_pins(work.manifest, model))
@@ -96,9 +97,9 @@ def _bare(model: LockedModel) -> LockedModel:
 
 
 def _run_model(
-    work: Work, model: LockedModel, *, fresh: bool
+    work: Work, model: LockedModel, *, every: bool
 ) -> tuple[LockedModel, list[CaptureRecord], list[Proven]]:
-    runs = first_runs_of(model.request) if fresh else tuple(unproven_runs(model))
+    runs = first_runs_of(model.request) if every else tuple(unproven_runs(model))
     trials = trials_of(work, model, runs) if runs else []
     records = [_record_one(work, trial) for trial in trials]
     if trials:

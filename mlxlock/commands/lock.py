@@ -17,8 +17,9 @@ from mlxlock.commands.project import (
 from mlxlock.commands.proof import Proven
 from mlxlock.commands.report import Report
 from mlxlock.commands.resolve import draft, resolve
-from mlxlock.errors import UsageError
+from mlxlock.errors import PolicyError, UsageError
 from mlxlock.planning.assemble import used_environments
+from mlxlock.planning.frozen import new_arrivals
 from mlxlock.planning.policy import check_policy
 from mlxlock.planning.relock import Decision, decide
 from mlxlock.ports import Ports
@@ -44,6 +45,7 @@ class LockOptions:
         capture: Make the first runs and their proofs.
         dry_run: Resolve, and say what would change; write nothing.
         adopt_writes: Lock files that first runs made themselves as they are.
+        frozen_artifacts: Refuse what first runs bring and the lock does not have yet.
     """
 
     check: bool = False
@@ -52,6 +54,7 @@ class LockOptions:
     capture: bool = True
     dry_run: bool = False
     adopt_writes: bool = False
+    frozen_artifacts: bool = False
 
 
 def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
@@ -108,9 +111,10 @@ def _locked(
     resolutions = resolve(todo, ports, dict(pins_of(kept)))
     source = PinnedSource(
         ports.source(),
-        pins=dict(pins_of([*kept, *_pinning(todo)])),
+        pins=dict(pins_of([*kept, *(before.models if options.frozen_artifacts else _pinning(todo))])),
         artifacts=manifest.artifacts,
         resolved=resolutions.values(),
+        frozen=options.frozen_artifacts,
     )
     work = Work(
         project=project.root,
@@ -126,8 +130,25 @@ def _locked(
     made = Made(models=tuple(model for _, model in drafts), environments=before.environments)
     if options.capture and not options.dry_run:
         made = make_first_runs(work, drafts, before.environments)
+    if options.frozen_artifacts:
+        _refuse_arrivals(before, made.models)
     models = _sorted([*kept, *made.models])
     return Lockfile(models=models, environments=used_environments(models, made.environments)), made.proofs
+
+
+def _refuse_arrivals(before: Lockfile, models: Iterable[LockedModel]) -> None:
+    """Refuse what first runs brought and the lock does not have, also where its repo was known.
+
+    Raises:
+        PolicyError: With each file, and each URL.
+    """
+    arrived = new_arrivals(before.models, models)
+    if arrived:
+        raise PolicyError(
+            "`--frozen-artifacts` allows nothing new, and first runs brought what `models.lock` lacks",
+            details=tuple(f"`{name}`" for name in arrived),
+            hint="run `mlxk lock` without it, and review what comes",
+        )
 
 
 def _check_drafts(models: Iterable[LockedModel]) -> None:

@@ -73,6 +73,42 @@ def lock_report(
     )
 
 
+def capture_report(
+    before: Lockfile,
+    after: Lockfile,
+    *,
+    changed: bool,
+    proofs: Sequence[Proven],
+    lowered: Sequence[str],
+) -> Report:
+    """What `mlxk capture` changed, and which recorded proofs it left because the new ones say less."""
+    lines = [Line(*line) for line in _changes(before, after)]
+    lines.append(Line("Wrote models.lock" if changed else "models.lock is up to date", "good"))
+    lines += [Line(line, "bad") for line in lowered]
+    unproven = [proof.model.name for proof in proofs if proof.level == "unproven"]
+    data: dict[str, Json] = {
+        "changed": changed,
+        "models": [_model_data(model) for model in after.models],
+        "unproven": list(dict.fromkeys(unproven)),
+        "runs": [_run_data(proof) for proof in proofs],
+        "lowered": list(lowered),
+    }
+    if not lowered and not unproven:
+        return Report(command="capture", data=data, lines=tuple(lines))
+    named = ", ".join(f"`{name}`" for name in dict.fromkeys(unproven))
+    return Report(
+        command="capture",
+        data=data,
+        lines=tuple(lines),
+        exit_code=1,
+        error_code="proof-failed",
+        message="proofs that say less than the recorded ones were not recorded"
+        if lowered
+        else f"not proven offline: {named}",
+        hint="`--allow-lower` records them" if lowered else _cure(proofs),
+    )
+
+
 def _cure(proofs: Iterable[Proven]) -> str:
     hints = (objection.hint for proof in proofs for objection in proof.objections)
     return next(filter(None, hints), "the lock says so, and the next `mlxk lock` tries again")

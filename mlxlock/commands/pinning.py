@@ -9,9 +9,10 @@ from dataclasses import replace
 from threading import Lock
 from typing import Final
 
+from mlxlock.errors import PolicyError
 from mlxlock.ports import BlobStore, OnEvent, Source, Wanted, ignore
 from mlxlock.spec.lockfile import LockedModel
-from mlxlock.spec.names import RepoId, RepoType, Revision
+from mlxlock.spec.names import CommitHash, RepoId, RepoType, Revision
 from mlxlock.spec.resolution import RemoteFile, Resolution
 
 Key = tuple[RepoId, RepoType, str]
@@ -31,6 +32,13 @@ class PinnedSource:
 
     Attributes:
         inner: Where pins do not reach.
+
+    Args:
+        inner: The same.
+        pins: The commit of each revision that the lock names.
+        artifacts: What `[artifacts]` of the manifest makes each revision of a repo mean.
+        resolved: What was resolved for this lock already.
+        frozen: Refuse what no pin has.
     """
 
     def __init__(
@@ -40,10 +48,12 @@ class PinnedSource:
         pins: Mapping[Key, Revision],
         artifacts: Mapping[RepoId, Revision],
         resolved: Iterable[Resolution] = (),
+        frozen: bool = False,
     ) -> None:
         self.inner = inner
         self._pins = dict(pins)
         self._artifacts = dict(artifacts)
+        self._frozen = frozen
         self._known: dict[Key, Resolution] = {}
         self._lock = Lock()
         for resolution in resolved:
@@ -53,6 +63,7 @@ class PinnedSource:
         """The one resolution of this repo and revision.
 
         Raises:
+            PolicyError: Frozen, and no pin has it.
             HubError: And its children.
         """
         asked = wanted.revision or MAIN
@@ -63,10 +74,28 @@ class PinnedSource:
             return self._known[key]
 
     def _ask(self, wanted: Wanted, key: Key, asked: Revision) -> Resolution:
+        if self._frozen:
+            self._refuse_new(wanted, None)
         if asked.is_commit:
-            return self._same_commit(wanted, asked) or self.inner.resolve(wanted)
-        pinned = self._artifacts.get(wanted.repo) or self._pins.get(key) or asked
-        return replace(self.inner.resolve(replace(wanted, revision=pinned)), revision=asked)
+            answer = self._same_commit(wanted, asked) or self.inner.resolve(wanted)
+        else:
+            pinned = self._artifacts.get(wanted.repo) or self._pins.get(key) or asked
+            answer = replace(self.inner.resolve(replace(wanted, revision=pinned)), revision=asked)
+        if self._frozen:
+            self._refuse_new(wanted, answer.commit)
+        return answer
+
+    def _refuse_new(self, wanted: Wanted, commit: CommitHash | None) -> None:
+        """Refuse a commit that no pin means; before the Hub is asked, a repo that no pin has."""
+        place = (wanted.repo, wanted.repo_type)
+        known = {str(pin) for (repo, repo_type, _), pin in self._pins.items() if (repo, repo_type) == place}
+        if known if commit is None else str(commit) in known:
+            return
+        what = f"`{wanted.repo}`" if commit is None else f"`{wanted.repo}` at {commit[:12]}"
+        raise PolicyError(
+            f"{what} is not in `models.lock`, and `--frozen-artifacts` allows nothing new",
+            hint="run `mlxk lock` without it, and review what comes",
+        )
 
     def _same_commit(self, wanted: Wanted, commit: Revision) -> Resolution | None:
         for (repo, repo_type, _), known in self._known.items():

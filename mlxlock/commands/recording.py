@@ -14,7 +14,7 @@ from mlxlock.commands.obtain import completer
 from mlxlock.commands.outcome import output_of
 from mlxlock.commands.testimony import read_testimony
 from mlxlock.commands.trial import Bench, Trial, open_bench, run_trial
-from mlxlock.errors import FirstRunError
+from mlxlock.errors import FirstRunError, PolicyError
 from mlxlock.outside import Archives, Egress
 from mlxlock.planning.assemble import with_captures
 from mlxlock.planning.attribution import expected
@@ -60,8 +60,7 @@ class Recorder:
             mirror = self.laboratory.mirror(self.source, bench.phase_file, withhold)
             egress = self.laboratory.egress(bench.phase_file)
             outcome = run_trial(trial, self.laboratory, bench, mirror, egress=egress)
-            if outcome.exit_code != 0 and mirror.failures():
-                raise mirror.failures()[0]
+            _raise_what_the_mirror_met(mirror, outcome)
             output = self._output(trial, bench, outcome, (*mirror.exchanges(), *egress.exchanges()))
             seen = self._seen(trial, bench, output, mirror, egress)
             return replace(seen, effects=self._effects(trial, bench, seen, egress))
@@ -97,6 +96,18 @@ class Recorder:
         found = effects_of(left, model, egress.bodies(), archives=self.archives, store=self.store)
         who = f"the first run `{trial.run.name}` of `{trial.model.name}`"
         return accounted(found, bench.cache, self.store, adopt=self.adopt_writes, who=who)
+
+
+def _raise_what_the_mirror_met(mirror: Mirror, outcome: Outcome) -> None:
+    """What kept the mirror from serving may be why a run failed; what was forbidden ends it in any case.
+
+    Raises:
+        MlxlockError: The first of either.
+    """
+    failures = mirror.failures()
+    forbidden = [each for each in failures if isinstance(each, PolicyError)]
+    for failure in forbidden or (failures if outcome.exit_code != 0 else ()):
+        raise failure
 
 
 def _explained(error: FirstRunError, trial: Trial, exchanges: Iterable[Exchange]) -> FirstRunError:

@@ -22,7 +22,8 @@ class Decision:
     """What to do for one model.
 
     Attributes:
-        todo: `keep` the entry as it is, `rerun` what its proofs lack, or `resolve` it anew.
+        todo: `keep` the entry as it is, `rerun` what its proofs lack, `capture` all its runs again, or
+            `resolve` it anew.
         model: Its manifest entry.
         request: What it asks for.
         locked: Its entry in the lock, if any.
@@ -30,7 +31,7 @@ class Decision:
         pinned: Whether its artifacts keep the commits they have.
     """
 
-    todo: Literal["keep", "rerun", "resolve"]
+    todo: Literal["keep", "rerun", "capture", "resolve"]
     model: ModelSpec
     request: Request
     locked: LockedModel | None

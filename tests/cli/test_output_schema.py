@@ -82,6 +82,7 @@ ANSWERS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "remove": (("remove", "one", "--no-capture"),),
     "lock": (("lock", "--check"), ("lock", "--no-capture"), ("lock", "--dry-run", "--upgrade")),
+    "capture": (("capture", "chat"),),
     "sync": (("sync",), ("sync", "--dry-run", "--exact", "--adopt", "none")),
     "status": (("status",),),
     "verify": (("verify",),),

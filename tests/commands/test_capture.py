@@ -1,0 +1,123 @@
+"""`mlxk capture`, `lock --frozen-artifacts`: what is recorded stays, and nothing comes unreviewed."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlxlock.spec.lockfile import Environment
+from tests.commands.site import Site
+from tests.testhub import LoopbackHub
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(120)]
+
+MAC = Environment(platform="macosx-arm64", python="3.12", packages={})
+FETCH = "from huggingface_hub import hf_hub_download\nhf_hub_download('org/{}', '{}')\n"
+
+
+@pytest.fixture
+def hub() -> Iterator[LoopbackHub]:
+    with LoopbackHub() as hub:
+        for name in ("it", "other"):
+            hub.repo(f"org/{name}").commit({"config.json": b"{}", "model.safetensors": b"w" * 10})
+        for name in ("dep", "new"):
+            hub.repo(f"org/{name}").commit({"a.json": b"[1]", "b.json": b"[2]"})
+        yield hub
+
+
+@pytest.fixture
+def site(hub: LoopbackHub, tmp_path: Path) -> Site:
+    site = Site(tmp_path / "project", hub.endpoint)
+    site.write(
+        f'[sandbox]\npython = "{sys.executable}"\n'
+        '[models.it]\nrepo = "org/it"\nfirst-run = [{ name = "app", command = ["python", "app.py"] }]\n'
+        '[models.other]\nrepo = "org/other"\nfirst-run = false\n'
+    )
+    (site.root / "app.py").write_text(FETCH.format("dep", "a.json"))
+    site.mlxk("lock")
+    return site
+
+
+def move(hub: LoopbackHub, repo: str, files: dict[str, bytes]) -> None:
+    found = hub.find(repo)
+    assert found is not None
+    found.commit(files)
+
+
+def elsewhere(site: Site) -> str:
+    """Let the lock's proof be one of another environment, as a Mac's would be here."""
+    text = site.lock_path.read_text()
+    mine = str(site.locked["it"]["proofs"][0]["environment"])
+    head, _, _ = text.partition("\n[[environment]]")
+    mac = f'id = "{MAC.id}"\nplatform = "macosx-arm64"\npython = "3.12"\npackages = {{}}\n'
+    site.lock_path.write_text(f"{head}\n[[environment]]\n{mac}".replace(mine, MAC.id))
+    return mine
+
+
+def test_this_environments_proof_comes_beside_another_ones(site: Site) -> None:
+    mine = elsewhere(site)
+    foreign = site.lock_path.read_text()
+    assert "up to date" in site.mlxk("lock")
+    assert site.lock_path.read_text() == foreign
+    site.mlxk("capture", "it")
+    proofs = {proof["environment"]: proof["offline"] for proof in site.locked["it"]["proofs"]}
+    assert proofs == {MAC.id: "proven", mine: "proven"}
+
+
+def test_nothing_is_resolved_anew_and_artifacts_add_up(site: Site, hub: LoopbackHub) -> None:
+    commit = site.locked["it"]["artifact"][0]["commit"]
+    move(hub, "org/dep", {"a.json": b"[9]", "b.json": b"[9]"})
+    move(hub, "org/it", {"config.json": b"{}", "model.safetensors": b"x" * 10})
+    before = site.lock_path.read_text()
+    assert "up to date" in site.mlxk("capture")
+    assert site.lock_path.read_text() == before
+    (site.root / "app.py").write_text(FETCH.format("dep", "b.json"))
+    site.mlxk("capture")
+    (artifact,) = site.locked["it"]["artifact"]
+    assert artifact["commit"] == commit
+    assert [file["path"] for file in artifact["files"]] == ["a.json", "b.json"]
+
+
+def test_a_recorded_proof_is_not_lowered_without_being_asked(site: Site) -> None:
+    before = site.lock_path.read_text()
+    fetch = FETCH.format("dep", "a.json")
+    (site.root / "app.py").write_text(f"import os\nassert 'HF_HUB_OFFLINE' not in os.environ\n{fetch}")
+    code, name, told = site.refusal("capture")
+    assert (code, name) == (1, "proof-failed")
+    assert "--allow-lower" in told
+    assert "offline would be `unproven`, and was `proven`" in site.run("capture").stdout
+    assert site.lock_path.read_text() == before
+    assert site.run("capture", "--allow-lower").returncode == 1
+    assert site.locked["it"]["proofs"][0]["offline"] == "unproven"
+    (site.root / "app.py").write_text(FETCH.format("dep", "a.json"))
+    site.mlxk("lock")
+    assert site.lock_path.read_text() == before
+    code, name, _ = site.refusal("capture", "--no-sandbox")
+    assert (code, name) == (1, "proof-failed")
+    assert site.lock_path.read_text() == before
+
+
+def test_a_stale_lock_an_unknown_model_and_one_that_never_runs_are_told(site: Site) -> None:
+    assert "did you mean `it`" in site.refusal("capture", "itt")[2]
+    assert "first-run = false" in site.refusal("capture", "other")[2]
+    manifest = (site.root / "models.toml").read_text()
+    site.write(manifest.replace('repo = "org/it"', 'repo = "org/it"\nexclude = ["*.md"]'))
+    assert site.refusal("capture")[1] == "lock-stale"
+
+
+def test_frozen_artifacts_let_nothing_new_in(site: Site) -> None:
+    before = site.lock_path.read_text()
+    manifest = (site.root / "models.toml").read_text()
+    site.write(manifest.replace("\nfirst-run = [", '\nexclude = ["*.md"]\nfirst-run = ['))
+    for repo, path in (("new", "a.json"), ("dep", "b.json")):
+        (site.root / "app.py").write_text(
+            f"try:\n    {FETCH.format(repo, path).replace(chr(10), '; ')}\nexcept Exception:\n    pass\n"
+        )
+        code, name, told = site.refusal("lock", "--frozen-artifacts")
+        assert (code, name) == (1, "policy")
+        assert f"org/{repo}" in told
+        assert site.lock_path.read_text() == before
+    (site.root / "app.py").write_text(FETCH.format("dep", "a.json"))
+    site.mlxk("lock", "--frozen-artifacts")
+    assert site.locked["it"]["request"]["exclude"] == ["*.md"]
