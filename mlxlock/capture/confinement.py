@@ -49,7 +49,8 @@ class Confinement:
         listable: Of which only the names below may be listed.
         writable: To be read and written, with everything below.
         devices: To be read and written.
-        ports: To be connected to by TCP; every other is refused from ABI 4 on.
+        ports: To be connected to by TCP; every other is refused from ABI 4 on. None in a network namespace,
+            where there is nothing else to connect to.
         seccomp: The system call filter's program, in hexadecimal.
     """
 
@@ -62,7 +63,7 @@ class Confinement:
     listable: tuple[str, ...]
     writable: tuple[str, ...]
     devices: tuple[str, ...]
-    ports: tuple[int, ...]
+    ports: tuple[int, ...] | None
     seccomp: str
 
 
@@ -123,7 +124,7 @@ def confine(job: Job, means: Means, ports: Mapping[str, int], guardian: int) -> 
         listable=listable,
         writable=tuple(_writable(shown, means)),
         devices=_DEVICES,
-        ports=tuple(ports.values()),
+        ports=None if means.namespaces else tuple(ports.values()),
         seccomp=system_call_filter(platform.machine(), _rules(means, ports, guardian)).hex(),
     )
 
@@ -132,7 +133,7 @@ def _rules(means: Means, ports: Mapping[str, int], guardian: int) -> Rules:
     exposed = means.abi < _SIGNALS_ABI and not means.processes
     return Rules(
         network="namespace" if means.namespaces else "tcp" if ports else "none",
-        unix=False,
+        own_view=False,
         shared=not means.namespaces,
         truncates=means.abi >= _TRUNCATE_ABI,
         guardian=guardian if exposed else None,

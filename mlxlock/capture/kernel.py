@@ -110,11 +110,13 @@ def _drop_capabilities() -> None:
 
 
 def _restrict(confinement: dict[str, Any]) -> None:
-    abi = confinement["abi"]
+    abi, ports = confinement["abi"], confinement["ports"]
     handled = _OF_ABI_1 | sum(
         right for since, right in ((2, _REFER), (3, _TRUNCATE), (5, _IOCTL)) if abi >= since
     )
-    attributes = struct.pack("=QQQ", handled, _TCP, _SCOPES)[: 8 if abi < 4 else 16 if abi < 6 else 24]
+    attributes = struct.pack("=QQQ", handled, 0 if ports is None else _TCP, _SCOPES)[
+        : 8 if abi < 4 else 16 if abi < 6 else 24
+    ]
     ruleset = _syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
     read = _EXECUTE | _READ_FILE | _READ_DIR
     for kind, rights in (
@@ -125,7 +127,7 @@ def _restrict(confinement: dict[str, Any]) -> None:
     ):
         for path in confinement[kind]:
             _allow_below(ruleset, path, handled & rights)
-    for port in confinement["ports"] if abi >= 4 else []:
+    for port in (ports or []) if abi >= 4 else []:
         _add_rule(ruleset, _TCP_PORT, struct.pack("=QQ", _CONNECT_TCP, port))
     _syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     os.close(ruleset)

@@ -11,11 +11,13 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from mlxlock import __version__
 from mlxlock.capture.candidate import Candidate, Level
+from mlxlock.errors import DiskError
 from mlxlock.fs import disk_errors, write_atomic
 
 _SWITCHES: Final = (
@@ -47,16 +49,13 @@ def known_level(candidate: Candidate, memory: Path) -> Level | None:
 
 
 def remember(candidate: Candidate, level: Level, memory: Path) -> None:
-    """Keep a measured level.
-
-    Raises:
-        DiskError: The disk refuses.
-    """
+    """Keep a measured level; where the disk refuses, the next run measures again."""
     key = _key(candidate)
-    with disk_errors(memory):
-        memory.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"key": key, "level": level}, indent=1, sort_keys=True) + "\n"
-    write_atomic(_file(key, memory), text.encode())
+    with suppress(DiskError):
+        with disk_errors(memory):
+            memory.mkdir(parents=True, exist_ok=True)
+        write_atomic(_file(key, memory), text.encode())
 
 
 def _file(key: Mapping[str, str], memory: Path) -> Path:

@@ -120,9 +120,8 @@ _ALWAYS: Final = (
     *("fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "bpf", "perf_event_open", "userfaultfd"),
     *("ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "open_by_handle_at"),
 )
-_SHARED: Final = (
-    *("shmget", "shmat", "semget", "msgget", "mq_open", "listen", "inotify_add_watch", "fanotify_mark"),
-)
+_WATCHES: Final = ("inotify_add_watch", "fanotify_mark")
+_SHARED: Final = ("shmget", "shmat", "semget", "msgget", "mq_open", "listen")
 """What reaches other processes of the user where there is no namespace of the child's own."""
 
 _MODES: Final = ("chmod", "fchmod", "fchmodat", "fchmodat2")
@@ -156,7 +155,8 @@ class Rules:
     Attributes:
         network: `namespace`: any traffic in a network namespace of its own; `tcp`: TCP, to be limited by
             Landlock; `none`: no internet sockets at all.
-        unix: Whether sockets with a path or an abstract name can be made; pairs always can.
+        own_view: Whether what the child may not see is not there at all. Else its names are: sockets that
+            could reach a path or an abstract name are refused, and so are watches on directories.
         shared: Whether IPC, processes and mounts are those of the user: then IPC is refused, and nothing can
             change modes, owners, times and attributes, since Landlock does not limit that to a path. Programs
             that set modes or times go on as if they had.
@@ -165,7 +165,7 @@ class Rules:
     """
 
     network: Literal["namespace", "tcp", "none"] = "namespace"
-    unix: bool = True
+    own_view: bool = True
     shared: bool = False
     truncates: bool = True
     guardian: int | None = None
@@ -204,8 +204,8 @@ def _blocks(rules: Rules) -> dict[str, Block]:
     blocks: dict[str, Block] = dict.fromkeys(_ALWAYS, (_refuse(errno.EPERM),))
     blocks |= {"clone": _refused_flags(0, _NEW_NAMESPACES), "clone3": (_refuse(errno.ENOSYS),)}
     blocks["socket"] = _socket(rules)
-    if not rules.unix:
-        blocks["socketpair"] = _socketpair()
+    if not rules.own_view:
+        blocks |= {"socketpair": _socketpair(), **dict.fromkeys(_WATCHES, (_refuse(errno.EPERM),))}
     if rules.shared:
         blocks |= _shared()
     if not rules.truncates:
@@ -228,7 +228,7 @@ def _shared() -> dict[str, Block]:
 
 
 def _socket(rules: Rules) -> Block:
-    families = [family for family in (socket.AF_UNIX,) if rules.unix]
+    families = [family for family in (socket.AF_UNIX,) if rules.own_view]
     if rules.network == "namespace":
         families += [*_INET, _AF_NETLINK]  # type: ignore[list-item]
     plain = [step for family in families for step in ((_JUMP_EQUAL, 0, 1, int(family)), _allow())]

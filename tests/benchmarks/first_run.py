@@ -2,8 +2,8 @@
 
 `python -m tests.benchmarks.first_run [--rounds 7] [--at-most 1.1]`: a tiny mlx-lm model is loaded by its repo
 id from a Hub on loopback, with empty caches, and generates eight tokens: plainly, as a user's own program
-would, and in each backend with nothing but the recording mirror, whose store is empty too. The ways take turns.
-Prints the median of each and its ratio to the plain one; exits 1 when the preferred backend's is above
+would, and in each backend with nothing but the recording mirror, whose store is empty too. The ways take
+turns. Prints the median of each and its ratio to the plain one; exits 1 when the preferred backend's is above
 `--at-most`.
 """
 

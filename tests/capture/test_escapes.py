@@ -92,6 +92,21 @@ def test_without_services_there_is_no_network(user: User, host_port: int) -> Non
     assert set(attempts(user, *reach, env={"PORT": "{hub}"})) <= UNREACHABLE
 
 
+@linux
+def test_a_program_may_serve_itself_where_the_loopback_is_its_own(user: User) -> None:
+    code = """
+import socket, threading
+try:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=lambda: listener.accept()[0].sendall(b"hello")).start()
+        print(socket.create_connection(listener.getsockname()).recv(9).decode())
+except OSError as error:
+    print("refused")
+"""
+    expected = "refused" if user.backend == "linux-landlock" else "hello"
+    assert user.python_run(code, services={"hub": 8001}).stdout.strip() == expected
+
+
 def test_no_address_is_reachable(user: User) -> None:
     found = attempts(
         user,
@@ -346,6 +361,12 @@ def test_the_environment_is_exactly_what_was_given(user: User) -> None:
     got = dict(pair.split("=", 1) for pair in outcome.stdout.rstrip("\0").split("\0"))
     assert got["URL"].removeprefix("http://127.0.0.1:").removesuffix("/x").isdecimal()
     assert got | {"URL": ""} == env | {"URL": ""}
+
+
+@linux
+def test_no_descriptor_of_ours_is_inherited(user_of_any: User) -> None:
+    code = "import os; print(sorted(map(int, os.listdir('/proc/self/fd'))), os.readlink('/proc/self/fd/0'))"
+    assert user_of_any.python_run(code, services={"hub": 8001}).stdout == "[0, 1, 2, 3] /dev/null\n"
 
 
 @linux

@@ -136,6 +136,12 @@ def test_a_damaged_memory_is_measured_again(sandbox: Candidate, tmp_path: Path, 
     assert known_level(sandbox, tmp_path) == "full"
 
 
+def test_a_memory_that_cannot_be_written_is_done_without(sandbox: Candidate, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    remember(sandbox, "full", tmp_path / "file")
+    assert known_level(sandbox, tmp_path / "file") is None
+
+
 def test_a_level_that_nobody_gives_is_not_believed(sandbox: Candidate, tmp_path: Path) -> None:
     remember(sandbox, "full", tmp_path)
     (file,) = tmp_path.iterdir()
