@@ -61,7 +61,14 @@ def _prepared(project: Project, ports: Ports) -> tuple[Work, LockedModel]:
     source = PinnedSource(
         ports.source(), pins={}, artifacts=manifest.artifacts, resolved=resolutions.values()
     )
-    work = Work(project=project.root, manifest=manifest, ports=ports, store=ports.store(), source=source)
+    work = Work(
+        project=project.root,
+        manifest=manifest,
+        ports=ports,
+        store=ports.store(),
+        source=source,
+        adopt_writes=True,
+    )
     (decision,) = decisions
     entry = draft(decision, resolutions, work.store)
     obtain(needs_of([entry]), ports)

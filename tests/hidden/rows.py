@@ -77,6 +77,8 @@ class Row:
         wanted: Every artifact, by repo.
         withheld: Each is a proof of its own.
         manifest: More lines for the model in `models.toml`.
+        flags: The same for the plain run.
+        writes: A pattern for the one file that a run leaves outside the Hub's cache, below `.hf_cache`.
         token: Whether a token is given that opens the gated repos.
         arrange: What the tree of repos cannot say: tags, gates, new names.
     """
@@ -85,6 +87,8 @@ class Row:
     wanted: tuple[Wanted, ...] = ()
     withheld: tuple[Withheld, ...]
     manifest: str = ""
+    flags: tuple[str, ...] = ()
+    writes: str = ""
     token: bool = False
     arrange: Callable[[LoopbackHub], None] = lambda _hub: None
 
@@ -189,6 +193,24 @@ _SILERO = Wanted(
     files=WEIGHTS,
     when="generate",
 )
+_OUTE = Wanted(
+    where="mlx_audio/tts/models/outetts/outetts.py:39",
+    repo="OuteAI/Llama-OuteTTS-1.0-1B",
+    files=("config.json", *TOKENIZER),
+    absent=(*NO_SPECIALS, "tokenizer.model"),
+)
+_SPEECH_DAC = Wanted(
+    where="mlx_audio/tts/models/outetts/dac_interface.py:58",
+    repo="mlx-community/dac-speech-24khz-1.5kbps",
+    files=WEIGHTS,
+    when="generate",
+)
+_WHISPER = Wanted(
+    where="mlx_audio/tts/models/outetts/audio_processor.py:226",
+    repo="mlx-community/whisper-large-v3-turbo-asr-fp16",
+    files=("config.json", "merges.txt", *WEIGHTS[1:], "preprocessor_config.json", *TOKENIZER, "vocab.json"),
+    when="generate",
+)
 _CODE = Wanted(
     where="transformers/dynamic_module_utils.py",
     repo="acme/tokenizer-code",
@@ -236,12 +258,21 @@ ROWS = (
         token=True,
         arrange=_gate_llama,
     ),
+    Row(
+        model="outetts",
+        wanted=(_OUTE, _SPEECH_DAC, _WHISPER),
+        withheld=(_all_of(_WHISPER),),
+        manifest='first-run = [{ name = "default", ref-audio = "hello.wav", max-tokens = 32 }]\n',
+        flags=("--clone",),
+        writes="home/.cache/mlx_audio/voices/outetts_*.json",
+    ),
     Row(model="higgs", wanted=(_SILERO,), withheld=(_all_of(_SILERO, "asked", "output-differs"),)),
     Row(
         model="automap",
         wanted=(_CODE,),
         withheld=(_all_of(_CODE),),
         manifest='remote-code = "allow"\n',
+        flags=("--trust-remote-code",),
     ),
     Row(
         model="modelfile",
@@ -251,5 +282,6 @@ ROWS = (
             ),
         ),
         manifest='remote-code = "allow"\n',
+        flags=("--trust-remote-code",),
     ),
 )

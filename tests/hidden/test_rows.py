@@ -1,10 +1,11 @@
 """What libraries fetch behind the user's back is in the lock, all of it, and without it nothing is proven."""
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
-from tests.hidden.rows import ROWS, Wanted, Withheld
+from tests.hidden.rows import ROWS, Row, Wanted, Withheld
 from tests.hidden.trial import Observed
 
 pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(300)]
@@ -43,6 +44,15 @@ def test_the_first_run_is_proven_offline(observed: Observed) -> None:
     (proof,) = observed.lock["proofs"]
     del proof["environment"]
     assert proof == {"first-run": "default", "sandbox": "full", "offline": "proven", "compared": "output"}
+
+
+@pytest.mark.parametrize(
+    ("observed", "row"), [(row, row) for row in ROWS], indirect=["observed"], ids=[row.model for row in ROWS]
+)
+def test_what_it_writes_itself_is_locked_under_whatever_name(observed: Observed, row: Row) -> None:
+    written = [file["path"] for file in observed.lock.get("writes", [])]
+    assert len(written) == bool(row.writes)
+    assert all(fnmatchcase(path, row.writes) for path in written)
 
 
 @EACH_ARTIFACT

@@ -5,6 +5,7 @@ Owns what is observed, and nothing of what it should be. All of it is other proc
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -87,8 +88,9 @@ def _lock(row: Row, site: Site, root: Path) -> dict[str, Any]:
 
 
 def project(row: Row, hub: LoopbackHub, root: Path) -> Site:
-    """A project with the row's model and nothing else."""
+    """A project with the row's model, and a second of speech."""
     site = Site(root, hub.endpoint)
+    shutil.copy(MEDIA / "hello.wav", root)
     site.write(
         f'[sandbox]\nrequire = "full"\npython = "{sys.executable}"\n\n'
         f'[models.{row.model}]\nrepo = "{MODELS[row.model].repo}"\n{row.manifest}'
@@ -109,9 +111,7 @@ def _run_plainly(row: Row, path: Path, hub: LoopbackHub, root: Path) -> tuple[li
         "HF_ENDPOINT": hub.endpoint,
         **({"HF_TOKEN": TOKEN} if row.token else {}),
     }
-    command = [sys.executable, str(FIRST_RUN), model.kind, str(path), str(_media(model))]
-    if row.manifest:
-        command.append("--trust-remote-code")
+    command = [sys.executable, str(FIRST_RUN), model.kind, str(path), str(_media(model)), *row.flags]
     done = subprocess.run(
         command, cwd=root, env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )

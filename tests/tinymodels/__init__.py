@@ -64,6 +64,15 @@ MODELS: Mapping[str, TinyModel] = MappingProxyType({
         kind="tts",
         needs=("meta-llama/Llama-3.2-1B-Instruct", "HumeAI/tada-codec"),
     ),
+    "outetts": TinyModel(
+        repo="mlx-community/Llama-OuteTTS-tiny-fp16",
+        kind="tts",
+        needs=(
+            "OuteAI/Llama-OuteTTS-1.0-1B",
+            "mlx-community/dac-speech-24khz-1.5kbps",
+            "mlx-community/whisper-large-v3-turbo-asr-fp16",
+        ),
+    ),
     "higgs": TinyModel(
         repo="mlx-community/higgs-audio-v3-stt-tiny", kind="stt", needs=("mlx-community/silero-vad",)
     ),
