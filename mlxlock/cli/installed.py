@@ -1,13 +1,22 @@
 """What the interpreter that would run models has installed, by its packages' metadata. Starts nothing."""
 
-import importlib.metadata
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from mlxlock.cli.interpreter import find_python
 from mlxlock.errors import RuntimeMissingError
 from mlxlock.planning.runtime import PACKAGES
 from mlxlock.ports import Installed
+
+_PLACES: Final = (
+    "lib/python3*/site-packages",
+    "lib/python3*/dist-packages",
+    "local/lib/python3*/dist-packages",
+)
+# Not by importlib.metadata, which takes longer to import than a listing takes.
+_METADATA: Final = re.compile(r"(?P<name>[A-Za-z0-9._]+)-(?P<version>[^-]+)\.dist-info")
 
 
 def installed(declared: str | None, project: Path, env: Mapping[str, str]) -> Installed:
@@ -23,16 +32,14 @@ def installed(declared: str | None, project: Path, env: Mapping[str, str]) -> In
     except RuntimeMissingError as error:
         return Installed(problem=error.reason)
     prefix = python.absolute().parent.parent
-    patterns = (
-        "lib/python3*/site-packages",
-        "lib/python3*/dist-packages",
-        "local/lib/python3*/dist-packages",
-    )
-    paths = [str(path) for pattern in patterns for path in sorted(prefix.glob(pattern))]
-    found = {name: _version(name, paths) for name in PACKAGES}
-    return Installed(packages={name: version for name, version in found.items() if version is not None})
+    return Installed(packages=dict(_found(path for place in _PLACES for path in prefix.glob(place))))
 
 
-def _version(name: str, paths: list[str]) -> str | None:
-    found = importlib.metadata.distributions(name=name, path=paths)
-    return next((each.version for each in found), None)
+def _found(directories: Iterator[Path]) -> Iterator[tuple[str, str]]:
+    for directory in directories:
+        for entry in directory.iterdir():
+            metadata = _METADATA.fullmatch(entry.name)
+            if metadata is not None:
+                name = re.sub(r"[._]+", "-", metadata["name"]).lower()
+                if name in PACKAGES:
+                    yield name, metadata["version"]

@@ -88,7 +88,7 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         store=store,
         workspace=workspace,
         laboratory=lru_cache(maxsize=1)(laboratory),
-        library=lambda: _library(store_dir),
+        library=lru_cache(maxsize=1)(lambda: _library(store_dir)),
         workspaces=lambda: _workspaces(store_dir, chosen, on_event),
         publisher=lambda: _publisher(common, on_event),
         hub_cache=lambda: _hub_cache(chosen),

@@ -21,6 +21,8 @@ _MAX_COMPONENT_BYTES: Final = 255
 
 def printable(text: str) -> bool:
     """Whether a text is safe to show on a terminal (no control, format or line-separating characters)."""
+    if text.isascii():
+        return text.isprintable()  # the same for ASCII, and a listing asks it thousands of times
     return not any(unicodedata.category(char) in _UNPRINTABLE for char in text)
 
 

@@ -5,7 +5,7 @@ format (eight bytes of little-endian length, JSON, then the tensors without gaps
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,7 +70,7 @@ def parse_header(text: bytes, size_bytes: int) -> Header:
         raise ValueError("its header is no JSON object")  # noqa: TRY004 - of a file, not of a caller
     metadata = document.pop("__metadata__", None)
     data_bytes = size_bytes - PREFIX_BYTES - len(text)
-    _check_spans(sorted(map(_span, document.values())), data_bytes)
+    _check_spans(sorted(_spans(document.values())), data_bytes)
     told = metadata if isinstance(metadata, dict) else {}
     return Header(
         tensors=frozenset(document),
@@ -79,13 +79,16 @@ def parse_header(text: bytes, size_bytes: int) -> Header:
     )
 
 
-def _span(entry: object) -> tuple[int, int]:
-    offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
-    match offsets:
-        case [int(begin), int(end)] if 0 <= begin <= end:
-            return begin, end
-        case _:
+def _spans(entries: Iterable[object]) -> Iterator[tuple[int, int]]:
+    """Where each tensor is. A listing comes here for every tensor of every model: plain on purpose."""
+    for entry in entries:
+        try:
+            begin, end = entry["data_offsets"]  # type: ignore[index]  # what it is shows here
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError("its header names a tensor without a place") from error
+        if not (isinstance(begin, int) and isinstance(end, int) and 0 <= begin <= end):
             raise ValueError("its header names a tensor without a place")
+        yield begin, end
 
 
 def _check_spans(spans: list[tuple[int, int]], available: int) -> None:

@@ -8,7 +8,6 @@ is only read. Source of its shape: huggingface_hub's `file_download`.
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Event, Lock
@@ -73,6 +72,8 @@ class Adoption:
         return tuple(remote for remote in files if partial_key(remote.file) not in done)
 
     def _adopt_all(self, files: Iterable[RemoteFile]) -> list[bool]:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs what a listing costs
+
         with ThreadPoolExecutor(_WORKERS) as pool:
             try:
                 return list(pool.map(self._adopt_one, files))
