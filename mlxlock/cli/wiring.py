@@ -29,8 +29,7 @@ from mlxlock.ports import (
     Workspace,
     Workspaces,
 )
-from mlxlock.store import DirectoryStore, default_hf_caches, default_store_dir
-from mlxlock.workspace.directory import DirectoryWorkspace
+from mlxlock.store import default_hf_caches, default_store_dir
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +62,8 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
     web = lru_cache(maxsize=1)(lambda: _web(common, on_event))
 
     def workspace(root: Path) -> Workspace:
+        from mlxlock.workspace.directory import DirectoryWorkspace
+
         return DirectoryWorkspace(
             root,
             index_path=_index_path(store_dir, root),
@@ -113,6 +114,8 @@ def user_home() -> Path:
 
 
 def _store(store_dir: Path, choices: Choices) -> IntakeStore:
+    from mlxlock.store import DirectoryStore
+
     if choices.adopt == "none":
         return DirectoryStore(store_dir)
     caches = default_hf_caches(os.environ, user_home())
