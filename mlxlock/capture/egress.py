@@ -15,7 +15,7 @@ from typing import Final
 
 from mlxlock.capture.authority import Authority
 from mlxlock.capture.proxying import Client, proxying
-from mlxlock.errors import DownloadError
+from mlxlock.errors import DownloadError, OfflineMissingError
 from mlxlock.outside import Read, Web, WebAnswer
 from mlxlock.ports import Blob, IntakeStore
 from mlxlock.spec.names import printable
@@ -140,7 +140,7 @@ class EgressProxy:
                         self._pass_on(method, url, answer, client)
                         return
                     target = answer.location
-            except DownloadError as problem:
+            except (DownloadError, OfflineMissingError) as problem:
                 self._refuse(method, url, client, 502, problem.reason)
                 return
             why = self._why_not(method, target)
@@ -156,9 +156,9 @@ class EgressProxy:
         headers = {
             name: answer.headers[name] for name in _PASSED_ON if printable(answer.headers.get(name, "\0"))
         }
-        bare = method == "HEAD" or answer.status in {204, 304}
-        client.begin(answer.status, headers, length=0 if bare and length is None else length)
-        if not bare:
+        bare = answer.status in {204, 304}
+        client.begin(answer.status, headers, length=0 if bare else length)
+        if method == "GET" and not bare:
             self._pour(url, answer, client)
 
     def _pour(self, url: str, answer: WebAnswer, client: Client) -> None:

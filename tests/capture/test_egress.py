@@ -12,16 +12,17 @@ import time
 import tracemalloc
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlxlock.capture.egress import EgressProxy, Limits
+from mlxlock.hub.offline import OfflineWeb
 from mlxlock.hub.retry import Patience
 from mlxlock.hub.web import HttpWeb
-from mlxlock.ports import BlobStore
+from mlxlock.ports import IntakeStore
 from mlxlock.spec.names import RepoPath
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.store import DirectoryStore
@@ -36,6 +37,7 @@ PAGES = {
     WHEEL: Page(body=DATA, headers={"Content-Type": "application/zip", "Set-Cookie": "a=b"}),
     SIGNED: Page(body=DATA),
     "https://files.example/unframed": Page(body=DATA, framed=False),
+    "https://files.example/nothing": Page(status=204),
     "https://files.example/cut": Page(body=DATA, cut=len(DATA) // 2),
     "https://files.example/busy": Page(status=503),
     "https://files.example/loop": Page(status=302, headers={"Location": "/loop"}),
@@ -52,7 +54,7 @@ class Client:
 
     proxy: EgressProxy
     port: int
-    store: BlobStore
+    store: IntakeStore
     standins: StandIns
     ca: Path
 
@@ -175,6 +177,21 @@ def test_a_head_has_the_length_and_no_bytes(client: Client) -> None:
     assert (status, headers["content-length"], body) == (200, str(len(DATA)), b"")
     assert client.proxy.bodies() == ()
     assert client.standins.urls("HEAD") == [WHEEL]
+
+
+def test_what_has_no_body_says_so(client: Client) -> None:
+    assert client.ask("https://files.example/nothing")[::2] == (204, b"")
+    status, headers, body = client.ask("https://files.example/unframed", "HEAD")
+    assert (status, headers.get("content-length"), body) == (200, None, b"")
+    assert client.proxy.bodies() == ()
+
+
+def test_offline_a_child_gets_nothing_and_it_is_noted(client: Client) -> None:
+    proxy = EgressProxy(web=OfflineWeb("--offline"), store=client.store, allow_hosts=["files.example"])
+    with socket.create_server(("127.0.0.1", 0)) as listener, proxy.serve(listener):
+        offline = replace(client, proxy=proxy, port=listener.getsockname()[1])
+        assert "`--offline`" in offline.refused(WHEEL)
+    assert client.standins.asked == []
 
 
 def test_redirects_are_followed_for_the_child_and_no_signature_is_kept(client: Client) -> None:
