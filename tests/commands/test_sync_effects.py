@@ -199,15 +199,17 @@ def test_a_url_that_is_gone_is_told(site: Site, standins: StandIns) -> None:
     assert "mlxk lock --upgrade" in said
 
 
-def test_what_a_program_made_comes_from_the_store_or_not_at_all(site: Site, standins: StandIns) -> None:
+def test_what_a_program_made_comes_from_the_store_or_not_at_all(
+    loopback_hub: LoopbackHub, site: Site, standins: StandIns
+) -> None:
     site.mlxk("sync")
     locked(site, replace(EFFECTS, writes=(FileEntry(path=RepoPath("home/made"), **hashes(MADE)),)))
     empty(site)
-    asked = len(standins.asked)
+    asked = len(standins.asked), len(loopback_hub.requests)
     code, name, said = site.refusal("sync")
     assert (code, name) == (2, "write-missing")
     assert "`home/made` of `m`" in said
-    assert len(standins.asked) == asked
+    assert (len(standins.asked), len(loopback_hub.requests)) == asked
     with DirectoryStore(site.store).intake() as intake:
         intake.write(MADE)
         intake.commit()
