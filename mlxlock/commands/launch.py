@@ -27,6 +27,7 @@ from mlxlock.ports import Job, Laboratory, Mirror, Ports, withhold_nothing
 from mlxlock.spec.names import RepoId, Revision
 
 STDERR_BYTES: Final = 64 * 1024
+MAX_ANSWER_BYTES: Final = 64 << 20
 LONGEST_S: Final = 7 * 24 * 3600.0
 MEDIA: Final = ("image", "audio", "ref_audio")
 
@@ -156,7 +157,7 @@ class _Run:
         sound = self._sound if self._sound.is_file() and not self._sound.is_symlink() else None
         return Ended(
             exit_code=code,
-            result=read_result(self._result),
+            result=read_result(self._result, most_bytes=MAX_ANSWER_BYTES),
             stderr=stderr,
             missed=tuple(dict.fromkeys(each.repo for each in missed if each.repo and each.repo not in here)),
             failures=failures,

@@ -49,10 +49,10 @@ def _printed(outcome: Outcome) -> Output:
     return Output(digest=f"sha256:{digest}", text=outcome.stdout[:TEXT_CHARS])
 
 
-def read_result(path: Path) -> dict[str, Any]:
+def read_result(path: Path, *, most_bytes: int = MAX_RESULT_BYTES) -> dict[str, Any]:
     """What the runner wrote; the model's code could have written it too, so it is read with care."""
     try:
-        if path.is_symlink() or path.stat().st_size > MAX_RESULT_BYTES:
+        if path.is_symlink() or path.stat().st_size > most_bytes:
             return {}
         parsed = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -22,6 +22,8 @@ from mlxlock.spec.toml_text import shown
 
 CHATTY: Final = ("text", "vision")
 STDIN: Final = "-"
+MAX_CHARS: Final = 8 << 20
+"""Of a text in JSON: a transcript of many days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +144,7 @@ def _job(subject: Subject, options: RunOptions, *, chats: bool) -> Mapping[str, 
         )
     _check_output(options.output)
     job = asked_job(subject.kind, {name: value for name, value in asked.items() if name != "output"})
-    return {**job, "stream": not options.json, "exercise": False, "text_limit": 1 << 18}
+    return {**job, "stream": not options.json, "exercise": False, "text_limit": MAX_CHARS}
 
 
 def _asked(options: RunOptions) -> dict[str, Json]:
