@@ -14,9 +14,13 @@ def main() -> None:
 
         sys.stdout.write(f"mlxlock {__version__}\n")
         raise SystemExit(0)
-    from mlxlock.cli.main import run  # noqa: PLC0415 - click is not needed above
+    try:
+        from mlxlock.cli.main import run  # noqa: PLC0415 - click is not needed above
 
-    raise SystemExit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while Python still imports; later ones are answered with an envelope
+        code = 130
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,17 @@ def test_exit_codes_are_the_agreed_ones(error: type[MlxlockError]) -> None:
         2,
     )
     assert error.exit_code == expected
+
+
+def test_negative_answers_have_codes_of_the_tree_too() -> None:
+    sources = Path(errors.__file__).parent.rglob("commands/*.py")
+    said = re.findall(
+        r"error_code=(?:None if \w+ else )?\"([^\"]+)\"(?: if [^\n]* else \"([^\"]+)\")?",
+        "".join(source.read_text(encoding="utf-8") for source in sources),
+    )
+    codes = {code for pair in said for code in pair if code}
+    assert len(codes) > 3
+    assert codes <= {error.code for error in ALL}
 
 
 def test_no_module_but_this_one_adds_to_the_tree() -> None:

@@ -251,6 +251,7 @@ def test_bars_are_drawn_and_taken_away() -> None:
     written = told(Look(color="never"))
     assert "2.00k" in written or "1.95k" in written, "the bar knows the whole from the start"
     assert "1 of 2 files" in written
+    assert max(map(len, written.replace("\n", "\r").split("\r"))) <= 76, "the echo of Ctrl-C does not wrap"
     assert "\x1b" not in written.replace("\x1b[A", "")
     assert screen(written) == ["warning: a note", "a step", ""]
 

@@ -147,6 +147,8 @@ def _show(error: BaseException, argv: Sequence[str]) -> int:
     """Say what went wrong: in JSON where that was asked for, and a bug with its traceback under `-v`."""
     verb, look = verb_of(argv), look_of(argv)
     explained = _explained(error, verb)
+    if isinstance(explained, InterruptError) and sys.stderr.isatty():
+        sys.stderr.write("\n")  # below the terminal's echo of Ctrl-C
     if isinstance(explained, InternalError) and look.verbose:
         import traceback
 

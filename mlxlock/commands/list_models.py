@@ -99,7 +99,11 @@ def _lines(shown: Sequence[Looked], left_out: int, options: ListOptions) -> Iter
     if shown:
         origin = ("Origin",) if options.origin else ()
         header = ("Name", "Source", *origin, "Size", "Type")
-        yield Columns(header=header, rows=tuple(_row(each, options) for each in shown))
+        yield Columns(
+            header=header,
+            rows=tuple(_row(each, options) for each in shown),
+            gives_way=2 if options.origin else None if options.full_paths else 0,
+        )
     elif options.pattern is None:
         yield Line("no models here yet: get one with `mlxk clone REPO`")
     else:

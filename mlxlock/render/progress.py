@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 _FORMATS: Final = {
-    "B": "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {rate_fmt} {remaining}",
-    "files": "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}",
+    "B": "{desc} {percentage:3.0f}% |{bar:-4}| {n_fmt}/{total_fmt} {rate_fmt} {remaining}",
+    "files": "{desc} {percentage:3.0f}% |{bar:-4}| {n_fmt}/{total_fmt}",
 }
+"""Four columns narrower than the terminal: its echo of Ctrl-C must not wrap, or half a bar stays behind."""
 _DELAY_S: Final = 0.1
 """What is over sooner gets no bar."""
 _LABEL: Final = 32

@@ -158,6 +158,22 @@ def test_ctrl_c_is_130_and_says_how_to_go_on(tmp_path: Path, form: tuple[str, ..
         assert err.endswith("error: interrupted\n\nhint: run the same command again to continue\n")
 
 
+EARLY = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.addaudithook(lambda event, told: os.kill(os.getpid(), signal.SIGINT)
+                 if event == "import" and told[0] == "click.core" else None)
+from mlxlock.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_python_still_imports_is_130_too(site: Site) -> None:
+    command = [sys.executable, "-c", EARLY, "status"]
+    done = subprocess.run(command, env=site.env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("argv", [("--help",), ("status",), ("status", "--json"), ("sync", "--zzz")])
 def test_a_reader_who_has_enough_changes_no_exit_code_and_hears_nothing(
     site: Site, argv: tuple[str, ...]
