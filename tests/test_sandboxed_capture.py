@@ -146,3 +146,47 @@ def test_a_real_model_is_captured_and_proven_without_bubblewrap(
         error = json.loads(refused.stdout)["error"]
         assert (refused.returncode, error["code"]) == (2, "sandbox-unavailable")
         assert "another sandbox around this one" in error["message"]
+
+
+_APP = """
+import os, sys
+seen = []
+for place, folders, files in os.walk("."):
+    for name in files:
+        path = os.path.join(place, name)
+        try:
+            seen.append(path) if "to" "ken" in open(path).read() else None
+        except OSError:
+            pass
+try:
+    open("written", "w")
+    seen.append("written")
+except OSError:
+    pass
+import package.module
+sys.exit(0 if seen == ["./package/readable.txt"] else f"it saw {seen}")
+"""
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "around", [list, _without_bubblewrap, _without_namespaces], ids=["bwrap", "namespaces", "landlock"]
+)
+def test_a_projects_own_command_sees_it_read_only_and_without_its_secrets(
+    around: Callable[[list[str]], list[str]], loopback_hub: LoopbackHub, tmp_path: Path
+) -> None:
+    loopback_hub.repo("org/model").commit({"config.json": b"{}", "model.safetensors": b"\0" * 100})
+    site = Site(tmp_path / "project", loopback_hub.endpoint)
+    for path in (".git/config", ".env", ".env.local", "package/.env", "package/.git", "package/readable.txt"):
+        (site.root / path).parent.mkdir(exist_ok=True)
+        (site.root / path).write_text("token", encoding="ascii")
+    (site.root / "package" / "module.py").touch()
+    (site.root / "app.py").write_text(_APP, encoding="ascii")
+    site.write(
+        f'[sandbox]\npython = "{sys.executable}"\n[models.m]\nrepo = "org/model"\n'
+        'first-run = [{ name = "app", command = ["python", "app.py"], compare = "none" }]\n'
+    )
+    site.mlxk("lock", before=tuple(around([])))
+    (proof,) = site.locked["m"]["proofs"]
+    assert (proof["first-run"], proof["compared"]) == ("app", "none")
+    assert not (site.root / "written").exists()
