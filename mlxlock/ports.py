@@ -431,8 +431,14 @@ class Library(Protocol):
         """
         ...
 
-    def as_made(self, model: LocalModel) -> bool:
-        """Whether mlxk made this directory and every stat in it is as it was then; False proves nothing."""
+    def as_made(self, model: LocalModel) -> bool | None:
+        """Whether this directory is as mlxk made it; None without a record of that.
+
+        Reads only the files whose stat is another one than then.
+
+        Raises:
+            DiskError: It cannot be read.
+        """
         ...
 
 

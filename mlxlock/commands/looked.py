@@ -62,8 +62,9 @@ def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[str, tuple[str
     try:
         facts = ports.library().facts(model)
         problems = (*problems_of(facts), *_of_sentinel(model), *drift)
+        modified = _modified(model, ports, drift, known=model.name in lock_states)
     except DiskError as problem:
-        facts, problems = NOTHING, (problem.reason,)
+        facts, problems, modified = NOTHING, (problem.reason,), None
     description = describe(facts, model.repo)
     installed = ports.installed()
     runtime = installed.problem or runtime_problem(description, installed.packages, sys.platform)
@@ -73,7 +74,7 @@ def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[str, tuple[str
         description=description,
         problems=problems,
         runtime=problems[0] if problems else runtime,
-        modified=_modified(model, ports, drift, known=model.name in lock_states),
+        modified=modified,
     )
 
 
@@ -82,10 +83,11 @@ def _of_sentinel(model: LocalModel) -> tuple[str, ...]:
 
 
 def _modified(model: LocalModel, ports: Ports, drift: tuple[str, ...], *, known: bool) -> bool | None:
-    """What stats alone tell."""
+    """What can be told by reading no more than the files whose stats are other ones."""
     if model.where == "lock" and known:
         return bool(drift)
-    return False if model.where == "workspace" and ports.library().as_made(model) else None
+    made = ports.library().as_made(model) if model.where == "workspace" else None
+    return None if made is None else not made
 
 
 def lock_states(project: Project | None, ports: Ports) -> Mapping[str, tuple[str, ...]]:

@@ -107,8 +107,12 @@ class DirectoryLibrary:
         """
         return list_artifacts(root / CACHE_DIR)
 
-    def as_made(self, model: LocalModel) -> bool:
-        """Whether mlxk made this directory and every stat in it is as it was then."""
+    def as_made(self, model: LocalModel) -> bool | None:
+        """Whether this directory is as mlxk made it; None without a record of that.
+
+        Raises:
+            DiskError: It cannot be read.
+        """
         index = load_index(index_path(self._records, model.directory))
         return as_recorded(model.directory, index)
 

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from mlxlock.fs import disk_errors, hash_file
+from mlxlock.fs import disk_errors, hash_file, open_regular, read_chunks
 from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.ports import Advanced, Finished, OnEvent, Started
-from mlxlock.spec.digest import Sha256
+from mlxlock.spec.digest import Blake3, Sha256
 from mlxlock.spec.model_facts import ModelFile
 from mlxlock.spec.names import RepoPath
-from mlxlock.spec.sentinel import is_hashed
+from mlxlock.spec.sentinel import SENTINEL_NAME, is_hashed
+from mlxlock.spec.sentinel_reader import MAX_BYTES
+from mlxlock.workspace.contents import sentinel_identity
 from mlxlock.workspace.index import Stamp, StatIndex
 
 _TASK: Final = "hash-model"
@@ -52,16 +54,34 @@ def hash_files(
     return hashes
 
 
-def as_recorded(directory: Path, index: StatIndex) -> bool:
-    """Whether every file has the stat that it had when mlxk made this directory, and none came or went."""
+def as_recorded(directory: Path, index: StatIndex) -> bool | None:
+    """Whether a directory is as mlxk made it; None without a record of that.
+
+    Reads only the files whose stat is another one than then.
+
+    Raises:
+        DiskError: A directory or file cannot be read.
+    """
     if not index.entries:
-        return False
+        return None
     stamps = {
         path: Stamp.of(status) for path, status in walk(directory) if path in index.entries or is_hashed(path)
     }
     return stamps.keys() == index.entries.keys() and all(
-        index.trusted(path, stamp) is not None for path, stamp in stamps.items()
+        index.trusted(path, stamp) is not None or _identity(directory, path) == index.entries[path].identity
+        for path, stamp in stamps.items()
     )
+
+
+def _identity(directory: Path, path: str) -> Blake3 | None:
+    """What a file holds, as the index says it; None for what is no file."""
+    try:
+        with open_regular(directory / path) as fd:
+            if path == SENTINEL_NAME and os.fstat(fd).st_size <= MAX_BYTES:
+                return sentinel_identity(b"".join(map(bytes, read_chunks(fd))))
+            return hash_file(fd, ("blake3",)).blake3
+    except OSError:
+        return None
 
 
 def walk(directory: Path, prefix: str = "", *, follow: bool = False) -> Iterator[tuple[str, os.stat_result]]:

@@ -268,6 +268,15 @@ def test_killed_at_any_moment_it_is_whole_or_not_there_and_the_next_run_complete
     assert not litter(site.root)
 
 
+def test_two_workspaces_share_the_bytes_of_their_weights(site: Site) -> None:
+    for name in ("one", "two"):
+        site.mlxk("clone", TINY, name, "--link-mode", "hardlink")
+    one, two = ((site.root / name / "model.safetensors").stat() for name in ("one", "two"))
+    assert one.st_ino == two.st_ino
+    assert whole(site.root / "one")
+    assert whole(site.root / "two")
+
+
 def test_two_clones_of_one_target_at_once_make_it_once(site: Site) -> None:
     running = [
         subprocess.Popen(

@@ -164,6 +164,17 @@ def site_sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def test_list_tells_an_edit_also_when_its_size_and_mtime_are_kept(site: Site, home: Path) -> None:
+    assert site.data("list", "tiny")["models"][0]["hash_modified"] is False
+    path = home / "tiny" / "config.json"
+    before, data = path.stat(), path.read_bytes()
+    path.write_bytes(data[:-2] + b" }")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert site.data("list", "tiny")["models"][0]["hash_modified"] is True
+    path.write_bytes(data)
+    assert site.data("list", "tiny")["models"][0]["hash_modified"] is False
+
+
 def damage_cut(home: Path) -> None:
     path = home / "tiny" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
@@ -297,6 +308,23 @@ def test_no_broken_sentinel_breaks_a_listing(site: Site, home: Path) -> None:
     done = site.run("health")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+def test_a_sentinel_cannot_excuse_its_own_files(site: Site, home: Path) -> None:
+    path = home / "tiny" / SENTINEL_NAME
+    told = json.loads(path.read_text())
+    (home / "tiny" / "sub" / "vocab.txt").unlink()
+    path.write_text(json.dumps({**told, "hash_excludes": ["*"], "exclude_patterns": ["*"], "file_index": []}))
+    assert site.run("health", "tiny", "--content").returncode == 1
+    assert site.data("show", "tiny")["workspace"]["modified"] is True
+
+
+def test_a_sentinel_that_states_another_hash_is_found_out(site: Site, home: Path) -> None:
+    path = home / "tiny" / SENTINEL_NAME
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({**told, "content_hash": f"sha256:{'0' * 64}"}))
+    assert site.data("show", "tiny")["workspace"]["modified"] is True
+    assert site.run("health", "tiny", "--content").returncode == 1
 
 
 PEER = """{
