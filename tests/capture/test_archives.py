@@ -117,7 +117,9 @@ def test_the_last_of_one_name_counts(store: DirectoryStore, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"plain text", b"PK\x03\x04 no zip", zipped()[:-30], gzip.compress(b"no tar")]
+    "data",
+    [b"", b"plain text", b"PK\x03\x04 no zip", zipped()[:-30], gzip.compress(b"no tar")],
+    ids=["empty", "plain text", "only a zip's first bytes", "cut zip", "gzip of no tar"],
 )
 def test_what_is_no_archive_has_no_members(store: DirectoryStore, data: bytes) -> None:
     assert found(store, data, *range(6000)) == {}
