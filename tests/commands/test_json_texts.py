@@ -1,7 +1,6 @@
 """No JSON file hides code by its size, its place, its encoding or its spelling, and memory stays bounded."""
 
 import json
-import resource
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from mlxlock.commands.json_texts import json_texts
 from mlxlock.errors import PolicyError
 from mlxlock.fs import CHUNK_BYTES
 from mlxlock.spec.inspection import remote_code
+from tests.memory import peak_memory
 
 CODE = {"auto_map": {"AutoTokenizer": "t.Tok"}}
 
@@ -45,10 +45,9 @@ def test_a_large_file_that_names_no_code_is_searched_and_not_held(tmp_path: Path
     with path.open("wb") as file:
         for _ in range(module.MAX_BYTES // (1 << 20) + 16):
             file.write(b'"' + b"a" * ((1 << 20) - 3) + b'",')
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert json_texts([("tokenizer.json", path)]) == {}
-    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown_kib < 32 * 1024
+    with peak_memory() as grown:
+        assert json_texts([("tokenizer.json", path)]) == {}
+    assert 0 <= grown.size_bytes < 32 << 20
 
 
 def test_one_that_may_name_code_and_cannot_be_read_whole_is_an_error(tmp_path: Path) -> None:

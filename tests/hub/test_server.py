@@ -1,7 +1,6 @@
 """The recording mirror under unmodified clients, and under raw requests where those are too polite."""
 
 import json
-import resource
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from mlxlock.hub.offline import OfflineSource
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, Revision
 from mlxlock.spec.record import Exchange, Pin
 from tests.hub.mirrors import TOKEN, Bench, serving_mirror
+from tests.memory import peak_memory
 from tests.testhub import Corrupt, LoopbackHub, Pattern
 from tests.testhub.clients import Installation
 from tests.tinymodels.tokenizer import Tokenizer
@@ -528,15 +528,13 @@ def test_a_large_file_costs_no_memory(loopback_hub: LoopbackHub, bench: Bench) -
     size = 200_000_000
     loopback_hub.repo("org/model").commit({"model.safetensors": Pattern(size=size)})
     bench.ask("/org/model/resolve/main/model.safetensors", "HEAD")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     url = f"{bench.endpoint}/org/model/resolve/main/model.safetensors"
-    with urllib.request.urlopen(url) as answer:
+    with peak_memory() as grown, urllib.request.urlopen(url) as answer:
         got = 0
         while chunk := answer.read(1 << 16):
             got += len(chunk)
     assert got == size
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    assert grown < 60_000_000
+    assert 0 <= grown.size_bytes < 60_000_000
 
 
 def test_a_preset_pin_is_told_once_it_is_asked_for(loopback_hub: LoopbackHub, tmp_path: Path) -> None:
