@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -173,6 +174,16 @@ def test_list_tells_an_edit_also_when_its_size_and_mtime_are_kept(site: Site, ho
     assert site.data("list", "tiny")["models"][0]["hash_modified"] is True
     path.write_bytes(data)
     assert site.data("list", "tiny")["models"][0]["hash_modified"] is False
+
+
+def test_a_workspace_that_was_moved_is_still_what_it_was(site: Site, home: Path) -> None:
+    before = site.data("show", "tiny")["workspace"]
+    moved = site.root / "elsewhere" / "renamed"
+    shutil.copytree(home / "tiny", moved)
+    shutil.rmtree(home)
+    shutil.rmtree(site.store)
+    assert site.data("show", "./elsewhere/renamed")["workspace"] == before
+    assert before["modified"] is False
 
 
 def damage_cut(home: Path) -> None:
