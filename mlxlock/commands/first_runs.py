@@ -77,7 +77,8 @@ def make_first_runs(
     """Fetch, run and prove each draft."""
     models = [draft for _, draft in drafts]
     obtain(needs_of(models), work.ports)
-    rebuild(missing_effects(models, work.store), work.ports)
+    kept = [model for decision, model in drafts if decision.todo != "resolve"]
+    rebuild(missing_effects(kept, work.store), work.ports)
     known = list(environments)
     done, proofs = list[LockedModel](), list[Proven]()
     for decision, draft in drafts:

@@ -130,10 +130,12 @@ def refuse_unrebuildable(writes: Sequence[tuple[FileEntry, str]]) -> None:
         UnrebuildableError: There are some.
     """
     if writes:
+        names = " ".join(f"--upgrade-model {name}" for name in sorted({name for _, name in writes}))
         raise UnrebuildableError(
             "what first runs wrote themselves cannot be made again, and this store does not have it",
             details=tuple(f"`{write.path}` of `{name}`" for write, name in writes),
-            hint="run `mlxk lock` here, or bring the store's blobs from the machine that locked",
+            hint="bring them from the store of the machine that locked, or let first runs make them anew: "
+            f"`mlxk lock {names} --adopt-writes`",
         )
 
 

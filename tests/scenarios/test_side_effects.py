@@ -265,3 +265,18 @@ def test_what_a_program_made_itself_stops_the_lock_until_a_person_adopts_it(
     made = (site.models / ".hf_cache/home/.config/made.json").read_bytes()
     assert hashlib.sha256(made).hexdigest() == write["sha256"]
     assert json.loads(site.mlxk("lock", "--json"))["data"]["changed"] is False
+
+
+def test_what_only_another_machine_has_can_be_made_anew_by_the_command_that_the_error_names(
+    hub: LoopbackHub, standins: StandIns, tmp_path: Path
+) -> None:
+    site = project(tmp_path / "here", hub.endpoint, standins, MAKES)
+    site.write(HEAD + MODEL)
+    site.mlxk("lock", "--adopt-writes")
+    there = elsewhere(site, tmp_path / "there")
+    code, name, said = there.refusal("sync")
+    assert (code, name) == (2, "write-missing")
+    assert "`mlxk lock --upgrade-model m --adopt-writes`" in said
+    there.mlxk("lock", "--upgrade-model", "m", "--adopt-writes")
+    assert there.locked["m"]["writes"] != site.locked["m"]["writes"]
+    there.mlxk("sync")
