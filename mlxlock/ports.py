@@ -293,6 +293,18 @@ class IntakeStore(BlobStore, Protocol):
         ...
 
 
+class SharedStore(IntakeStore, Protocol):
+    """The store as all projects of a user share it: it knows whose blobs must stay."""
+
+    def register(self, lockfile: Path) -> None:
+        """Remember that a lockfile uses this store, so that what it names stays; once is enough.
+
+        Raises:
+            DiskError: The disk refuses.
+        """
+        ...
+
+
 # --- the workspace ------------------------------------------------------------------------------------------
 
 LinkMode = Literal["auto", "clone", "hardlink", "copy"]
@@ -857,7 +869,7 @@ class Ports:
     """
 
     source: Callable[[], Source]
-    store: Callable[[], IntakeStore]
+    store: Callable[[], SharedStore]
     workspace: Callable[[Path], Workspace]
     laboratory: Callable[[], Laboratory]
     library: Callable[[], Library]

@@ -17,7 +17,6 @@ from mlxlock.outside import Archives, Web
 from mlxlock.ports import (
     HubCache,
     Installed,
-    IntakeStore,
     Laboratory,
     Library,
     LinkMode,
@@ -25,6 +24,7 @@ from mlxlock.ports import (
     Overlay,
     Ports,
     Publisher,
+    SharedStore,
     Source,
     Workspace,
     Workspaces,
@@ -113,7 +113,7 @@ def user_home() -> Path:
         raise DiskError("your home directory is not known", hint="set `MLXK_STORE_DIR`") from error
 
 
-def _store(store_dir: Path, choices: Choices) -> IntakeStore:
+def _store(store_dir: Path, choices: Choices) -> SharedStore:
     from mlxlock.store import DirectoryStore
 
     if choices.adopt == "none":

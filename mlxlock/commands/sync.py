@@ -73,6 +73,7 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
         missing = missing_from(ports.store(), needs)
         fetch_bytes = sum(need.file.size_bytes for need in missing) + effects.size_bytes
         return _report(plan, models, fetch_bytes, dry_run=True)
+    ports.store().register(project.lockfile_path)
     refuse_unrebuildable(effects.writes)
     obtain(needs, ports)
     rebuild(effects, ports)

@@ -14,7 +14,7 @@ from mlxlock.ports import Blob, OnEvent, ignore
 from mlxlock.spec.resolution import FileEntry, RemoteFile
 from mlxlock.store.adopt import Adoption, AdoptMode
 from mlxlock.store.deposit import FileDeposit, partial_key
-from mlxlock.store.gc import GRACE_S, Pruned, prune, register
+from mlxlock.store.gc import GRACE_S, Pruned, prune, register, registration
 from mlxlock.store.intake import FileIntake
 from mlxlock.store.shelves import Shelves
 
@@ -110,13 +110,14 @@ class DirectoryStore:
     # --- garbage
 
     def register(self, lockfile: Path) -> None:
-        """Remember that a lockfile uses this store, so that `prune` keeps what it names.
+        """Remember that a lockfile uses this store, so that `prune` keeps what it names; once is enough.
 
         Raises:
             DiskError: The disk refuses.
         """
-        self._prepare()
-        register(self._shelves, lockfile)
+        if not registration(self._shelves, lockfile).exists():
+            self._prepare()
+            register(self._shelves, lockfile)
 
     def prune(self, *, grace_s: float = GRACE_S, dry_run: bool = False) -> Pruned:
         """Remove what no registered lockfile names and nobody brought lately.

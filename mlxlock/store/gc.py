@@ -50,11 +50,16 @@ def register(shelves: Shelves, lockfile: Path) -> None:
     Raises:
         DiskError: The disk refuses.
     """
+    place = registration(shelves, lockfile)
+    with disk_errors(place.parent):
+        place.parent.mkdir(exist_ok=True)
+    write_atomic(place, os.fsencode(lockfile.absolute()))
+
+
+def registration(shelves: Shelves, lockfile: Path) -> Path:
+    """Where a lockfile is remembered: its name follows from the path, which is all that it holds."""
     path = os.fsencode(lockfile.absolute())
-    folder = shelves.root / "projects"
-    with disk_errors(folder):
-        folder.mkdir(exist_ok=True)
-    write_atomic(folder / blake3(path).hexdigest()[:32], path)
+    return shelves.root / "projects" / blake3(path).hexdigest()[:32]
 
 
 def prune(shelves: Shelves, *, grace_s: float = GRACE_S, dry_run: bool = False) -> Pruned:

@@ -45,6 +45,7 @@ class Site:
             "HF_HUB_CACHE": str(root / "no-cache"),
             "MLXK_STORE_DIR": str(root / "store"),
         }
+        root.mkdir(exist_ok=True)
         (root / "models.toml").write_text(MANIFEST)
 
     @property
@@ -151,3 +152,21 @@ def test_a_withheld_artifact_makes_the_model_fail(site: Site) -> None:
     failed = site.run("run", "asr", "--audio", "x.wav")
     assert failed.returncode != 0
     site.mlxk("sync", "--offline")
+
+
+def test_an_empty_machine_without_a_network_needs_lock_and_store_only(site: Site) -> None:
+    speech = ROOT / "mlxlock" / "runners" / "media" / "hello.wav"
+    argv = ("run", "asr", "--audio", str(speech), "--max-tokens", "8")
+    site.mlxk("sync", "--offline")
+    here = site.mlxk(*argv)
+    there = Site(site.root.parent / "elsewhere", site.env["HF_ENDPOINT"])
+    for name in ("models.lock", "store"):
+        (site.root / name).rename(there.root / name)
+    alone = ("bwrap", "--dev-bind", "/", "/", "--unshare-net", "--tmpfs", str(site.root), "--")
+    try:
+        there.mlxk("sync", before=alone)
+        assert there.mlxk(*argv, before=alone) == here
+        there.mlxk("verify", before=alone)
+    finally:
+        for name in ("models.lock", "store"):
+            (there.root / name).rename(site.root / name)
