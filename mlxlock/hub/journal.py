@@ -1,7 +1,8 @@
 """What a mirror writes down: each exchange, with the phase that the runner says it is in, and how it ended.
 
-Owns order, the phase file and the header by which a child names who asked; both come from a stranger's code,
-so they are read with care and believed to nobody's harm. Writes no file.
+Owns order, the phase file and the headers by which a child names who asked, and whether a module did so while
+it was imported; all come from a stranger's code, so they are read with care and believed to nobody's harm.
+Writes no file.
 """
 
 import os
@@ -17,6 +18,7 @@ from mlxlock.spec.phases import PHASES, Phase
 from mlxlock.spec.record import Exchange
 
 ASKED_BY: Final = "x-mlxk-asked-by"
+IMPORTING: Final = "x-mlxk-importing"
 _MAX_EXCHANGES: Final = 100_000
 _MAX_ASKED_BY: Final = 300
 _MAX_PHASE_BYTES: Final = 64
@@ -53,7 +55,8 @@ class Journal:
             headers: The request's, by lower-case name.
             settle: Asked again whenever somebody reads, for an answer that is not over yet.
         """
-        told = replace(exchange, phase=read_phase(self._phase_file), asked_by=_asker(headers.get(ASKED_BY)))
+        phase = "import" if IMPORTING in headers else read_phase(self._phase_file)
+        told = replace(exchange, phase=phase, asked_by=_asker(headers.get(ASKED_BY)))
         with self._lock:
             self._exchanges.append((told, settle))
 

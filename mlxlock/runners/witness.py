@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LOG = "MLXK_WITNESS"
 _ASKED_BY = "x-mlxk-asked-by"
+_IMPORTING = "x-mlxk-importing"
 _URL = re.compile(r"Cannot reach (\S+): offline mode")
 _MISSES = ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "RevisionResolutionError")
 _LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|localhost|")
@@ -39,11 +40,15 @@ class Witness:
 
     Args:
         path: The file that every process of a run appends to.
+
+    Attributes:
+        importing: Whether who asked last did so while a module was imported.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._asker: str | None = None
+        self.importing = False
 
     def note(self, event: str, **told: object) -> None:
         """Append a line; `O_APPEND` keeps those of several processes apart."""
@@ -87,6 +92,7 @@ class Witness:
             if module and module.partition(".")[0] not in _BETWEEN:
                 code = frame.f_code
                 self._asker = f"{module}:{getattr(code, 'co_qualname', code.co_name)}"[:_LONGEST]
+                self.importing = any(map(_is_import, _frames(frame)))
                 break
         return self._asker
 
@@ -95,6 +101,11 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _is_import(frame: FrameType) -> bool:
+    """Whether this runs a module's own lines, other than those of the program."""
+    return frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") != "__main__"
 
 
 def _subject(frame: FrameType | None) -> dict[str, str | None]:
@@ -172,6 +183,8 @@ def _name_asker(module: ModuleType, witness: Witness) -> None:
         asker = witness.asker()
         if asker is not None:
             request.headers[_ASKED_BY] = asker
+        if witness.importing:
+            request.headers[_IMPORTING] = "1"
         return hook(request)
 
     module.hf_request_event_hook = named  # type: ignore[attr-defined]

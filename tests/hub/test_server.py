@@ -491,6 +491,8 @@ def test_phase_and_asker_are_written_down(loopback_hub: LoopbackHub, tmp_path: P
             if text is not None:
                 phase_file.write_text(text, encoding="ascii")
             bench.ask("/api/models/org/model", X_Mlxk_Asked_By="mlx_audio.stt:load")
+        phase_file.write_text("load", encoding="ascii")
+        bench.ask("/api/models/org/model", X_Mlxk_Importing="1")
         phase_file.unlink()
         phase_file.symlink_to("/proc/self/environ")
         bench.ask("/api/models/org/model", X_Mlxk_Asked_By="x" * 301)
@@ -501,6 +503,7 @@ def test_phase_and_asker_are_written_down(loopback_hub: LoopbackHub, tmp_path: P
         ("generate", "mlx_audio.stt:load"),
         (None, "mlx_audio.stt:load"),
         (None, "mlx_audio.stt:load"),
+        ("import", None),
         (None, None),
     ]
 

@@ -105,6 +105,24 @@ def test_a_file_of_the_cache_is_asked_for_and_not_missed(watched: Watched, loopb
     assert {told["kind"] for told in watched.told("missed")} == {"OfflineModeIsEnabled"}
 
 
+def test_what_a_module_asks_for_while_it_is_imported_is_told_apart(
+    watched: Watched, loopback_hub: LoopbackHub, tmp_path: Path
+) -> None:
+    loopback_hub.repo("org/x").commit({"a.json": b"{}", "b.json": b"{}"})
+    (tmp_path / "library.py").write_text(
+        "from huggingface_hub import hf_hub_download, snapshot_download\n"
+        "snapshot_download('org/x', allow_patterns='a.json')\n"
+        "def load(): hf_hub_download('org/x', 'b.json')\n"
+    )
+    watched.run("import library; library.load()", str(tmp_path), HF_ENDPOINT=loopback_hub.endpoint)
+    importing = {
+        Path(request.path).name: "x-mlxk-importing" in request.headers
+        for request in loopback_hub.requests
+        if "/resolve/" in request.path
+    }
+    assert importing == {"a.json": True, "b.json": False}
+
+
 def test_every_python_says_that_it_began_and_the_other_sitecustomize_runs(
     watched: Watched, tmp_path: Path
 ) -> None:
