@@ -25,7 +25,7 @@ class Wanted:
         files: All of it.
         absent: What is asked for and not there.
         revision: As asked.
-        when: The runner's phase; a module that asks while it is imported is imported to load a model.
+        when: While a module was imported, or in which phase of the runner.
         canonical: What the Hub calls the repo by now.
         gated: Whether the Hub wants a token for it.
         code: Whether it is Python that is executed.
@@ -137,7 +137,12 @@ _STARMIE = Wanted(
     files=TOKENIZER,
     absent=(*NO_SPECIALS, "config.json", "tokenizer.model"),
 )
-_SNAC = Wanted(where="mlx_audio/tts/models/llama/llama.py:32", repo="mlx-community/snac_24khz", files=WEIGHTS)
+_SNAC = Wanted(
+    where="mlx_audio/tts/models/llama/llama.py:32",
+    repo="mlx-community/snac_24khz",
+    files=WEIGHTS,
+    when="import",
+)
 _ORPHEUS = Wanted(
     where="mlx_audio/tts/models/llama/llama.py:136",
     repo="mlx-community/orpheus-3b-0.1-ft-bf16",
@@ -211,6 +216,18 @@ _WHISPER = Wanted(
     files=("config.json", "merges.txt", *WEIGHTS[1:], "preprocessor_config.json", *TOKENIZER, "vocab.json"),
     when="generate",
 )
+_DACVAE = Wanted(
+    where="mlx_audio/tts/models/irodori_tts/irodori_tts.py:116",
+    repo="Aratako/Semantic-DACVAE-Japanese-32dim",
+    files=WEIGHTS,
+)
+_LLM_JP = Wanted(
+    where="mlx_audio/tts/models/irodori_tts/irodori_tts.py:140",
+    repo="llm-jp/llm-jp-3-150m",
+    files=("config.json", *TOKENIZER),
+    absent=(*NO_SPECIALS, "tokenizer.model"),
+    when="generate",
+)
 _CODE = Wanted(
     where="transformers/dynamic_module_utils.py",
     repo="acme/tokenizer-code",
@@ -265,6 +282,11 @@ ROWS = (
         manifest='first-run = [{ name = "default", ref-audio = "hello.wav", max-tokens = 32 }]\n',
         flags=("--clone",),
         writes="home/.cache/mlx_audio/voices/outetts_*.json",
+    ),
+    Row(
+        model="irodori",
+        wanted=(_DACVAE, _LLM_JP),
+        withheld=(_all_of(_DACVAE), _all_of(_LLM_JP)),
     ),
     Row(model="higgs", wanted=(_SILERO,), withheld=(_all_of(_SILERO, "asked", "output-differs"),)),
     Row(

@@ -57,6 +57,7 @@ def test_what_it_writes_itself_is_locked_under_whatever_name(observed: Observed,
 
 @EACH_ARTIFACT
 def test_an_artifact_is_locked_as_it_was_asked_for(observed: Observed, wanted: Wanted) -> None:
+    assert wanted.repo in artifacts(observed), wanted.where
     found = artifacts(observed)[wanted.repo]
     assert (found["revision"], found["commit"]) == (
         wanted.revision,

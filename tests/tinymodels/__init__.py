@@ -73,6 +73,11 @@ MODELS: Mapping[str, TinyModel] = MappingProxyType({
             "mlx-community/whisper-large-v3-turbo-asr-fp16",
         ),
     ),
+    "irodori": TinyModel(
+        repo="mlx-community/Irodori-TTS-tiny",
+        kind="tts",
+        needs=("Aratako/Semantic-DACVAE-Japanese-32dim", "llm-jp/llm-jp-3-150m"),
+    ),
     "higgs": TinyModel(
         repo="mlx-community/higgs-audio-v3-stt-tiny", kind="stt", needs=("mlx-community/silero-vad",)
     ),
