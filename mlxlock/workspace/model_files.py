@@ -84,19 +84,21 @@ def _identity(directory: Path, path: str) -> Blake3 | None:
         return None
 
 
-def walk(directory: Path, prefix: str = "", *, follow: bool = False) -> Iterator[tuple[str, os.stat_result]]:
-    """Each file, link or other thing below a directory, with its stat.
+def walk(directory: Path, *, follow: bool = False) -> Iterator[tuple[str, os.stat_result]]:
+    """Each file, link or other thing below a directory, with its stat, however deep it lies.
 
     Raises:
         DiskError: A directory cannot be read.
     """
-    with disk_errors(directory, doing="list"), os.scandir(directory) as entries:
-        for entry in entries:
-            path = f"{prefix}{entry.name}"
-            if not entry.is_dir(follow_symlinks=False):
-                yield path, _stat(entry, follow=follow)
-            elif entry.name not in _PASSED_OVER:
-                yield from walk(Path(entry.path), f"{path}/", follow=follow)
+    left = [""]
+    while left:
+        prefix = left.pop()
+        with disk_errors(directory / prefix, doing="list"), os.scandir(directory / prefix) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield f"{prefix}{entry.name}", _stat(entry, follow=follow)
+                elif entry.name not in _PASSED_OVER:
+                    left.append(f"{prefix}{entry.name}/")
 
 
 def _stat(entry: os.DirEntry[str], *, follow: bool) -> os.stat_result:

@@ -84,6 +84,20 @@ def test_contents_that_run_together_without_framing_are_two_hashes(tmp_path: Pat
     assert hashed(one) != hashed(two)
 
 
+def test_directories_may_lie_deeper_than_python_recurses(tmp_path: Path) -> None:
+    write(tmp_path, FILES)
+    fd = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=fd)
+        below = os.open("d", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)
+    assert {file.path for file in list_files(tmp_path)} == set(FILES)
+    for depth in range(1200, 0, -1):
+        (tmp_path / "/".join(["d"] * depth)).rmdir()
+
+
 def test_a_link_is_a_problem_and_never_some_files_content(tmp_path: Path) -> None:
     write(tmp_path / "m", FILES)
     (tmp_path / "outside").write_bytes(b"x")
