@@ -62,6 +62,7 @@ class Site:
             cwd=self.root,
             env={**self.env, **(more or {})},
             umask=umask,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
