@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ import pytest
 from tests.commands.site import Site, contents
 from tests.scenarios import app_with_effects as app
 from tests.standins import Page, StandIns
+from tests.test_sandboxed_capture import _without_bubblewrap, _without_namespaces
 from tests.testhub import LoopbackHub, lfs
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
@@ -202,6 +203,28 @@ def test_an_empty_machine_without_a_network_says_what_is_missing(site: Site, tmp
     assert (code, name) == (2, "offline-missing")
     assert "org/m" in said
     assert not there.models.exists() or cache_of(there) == {}
+
+
+@pytest.mark.parametrize(
+    ("around", "level"),
+    [(_without_bubblewrap, "full"), (_without_namespaces, "partial")],
+    ids=["linux-namespaces", "linux-landlock"],
+)
+def test_the_way_out_is_there_without_bubblewrap(
+    around: Callable[[list[str]], list[str]],
+    level: str,
+    hub: LoopbackHub,
+    standins: StandIns,
+    tmp_path: Path,
+) -> None:
+    site = project(tmp_path / "here", hub.endpoint, standins)
+    model = MODEL.replace('"app.py"', '"app.py", "package", "table", "voices"')
+    hosts = '["cdn.example", "files.example", "git.example"]'
+    site.write(f"{HEAD.replace('full', 'partial')}allow-hosts = {hosts}\n{model}")
+    site.mlxk("lock", before=tuple(around([])))
+    (proof,) = site.locked["m"]["proofs"]
+    assert (proof["offline"], proof["sandbox"]) == ("proven", level)
+    assert [each["url"] for each in site.locked["m"]["download"]] == [app.TABLE, app.WHEEL]
 
 
 def test_what_is_refused_is_named_with_the_line_that_allows_it(
