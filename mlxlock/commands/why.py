@@ -4,13 +4,15 @@ Answers for whatever a lock names: a repo, a model, a URL, a file below `.hf_cac
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlxlock.commands.project import Project, read_lockfile
 from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.errors import UsageError
 from mlxlock.planning.layout import CACHE_DIR
+from mlxlock.spec.digest import Blake3
 from mlxlock.spec.lockfile import Artifact, Denied, LockedModel, Lockfile
+from mlxlock.spec.phases import Phase
 from mlxlock.spec.readers import did_you_mean
 from mlxlock.spec.toml_text import shown
 
@@ -29,6 +31,7 @@ class _Left:
     Attributes:
         names: What one may ask for it by.
         origin: Where it came from, as a person says it.
+        when: When it was asked for, where that is known.
     """
 
     model: LockedModel
@@ -36,6 +39,7 @@ class _Left:
     origin: str
     size_bytes: int | None = None
     paths: tuple[str, ...] = ()
+    when: Phase | None = None
 
 
 def why(project: Project, options: WhyOptions) -> Report:
@@ -143,19 +147,32 @@ def _brought_data(model: LockedModel, artifact: Artifact) -> dict[str, Json]:
 
 def _left(model: LockedModel) -> Iterator[_Left]:
     effects = model.effects
+    places = _places(model)
     for download in effects.downloads:
         paths = tuple(
             str(path) for path in (download.path, *(member.path for member in download.members)) if path
         )
-        yield _made(model, str(download.url), str(download.url), paths, download.size_bytes)
+        made = _made(model, str(download.url), str(download.url), paths, download.size_bytes)
+        yield replace(made, when=download.when)
     for unpacked in effects.unpacked:
         member = unpacked.member
-        origin = f"`{member.name}` of an archive from the Hub (blake3:{unpacked.archive[:12]}…)"
+        origin = f"`{member.name}` of the archive {places.get(unpacked.archive, '(unknown)')}"
         yield _made(model, None, origin, (member.path,), member.size_bytes)
     for copy in effects.copies:
-        yield _made(model, None, f"a copy of another file (blake3:{copy.blake3[:12]}…)", (copy.path,), None)
+        origin = f"a copy of {places[copy.blake3]}" if copy.blake3 in places else "nothing: it is empty"
+        yield _made(model, None, origin, (copy.path,), None)
     for write in effects.writes:
         yield _made(model, None, "the program itself, and you adopted it", (write.path,), write.size_bytes)
+
+
+def _places(model: LockedModel) -> dict[Blake3, str]:
+    """What a person calls each content that an entry brings."""
+    places = {download.blake3: str(download.url) for download in model.effects.downloads}
+    places |= {member.blake3: f"`{member.name}` of an archive" for _, member in model.effects.members}
+    for remote in model.remote_files():
+        if remote.file.blake3 is not None:
+            places[remote.file.blake3] = f"`{remote.file.path}` of {remote.repo}"
+    return places
 
 
 def _made(
@@ -169,6 +186,8 @@ def _left_lines(left: _Left) -> Iterator[Line]:
     size = "" if left.size_bytes is None else f", {human_bytes(left.size_bytes)}"
     yield Line(f"the first run of `{left.model.name}` ({left.model.repo}) left this", "title")
     yield Line(f"  from {left.origin}{size}")
+    if left.when:
+        yield Line(f"  at {left.when}")
     for path in left.paths:
         yield Line(f"    {CACHE_DIR}/{path}", "dim")
 
@@ -178,6 +197,7 @@ def _left_data(left: _Left) -> dict[str, Json]:
         "model": left.model.name,
         "origin": left.origin,
         "size_bytes": left.size_bytes,
+        "when": left.when,
         "paths": [f"{CACHE_DIR}/{path}" for path in left.paths],
     }
 

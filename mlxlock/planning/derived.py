@@ -16,7 +16,7 @@ _TOOLS: Final = frozenset(
     {"fontconfig", "matplotlib", "mesa_shader_cache", "mesa_shader_cache_db", "numba", "nvidia", "pip", "uv"}
 )
 """Caches of tools, below a user's cache directory."""
-_CACHES: Final = ("xdg", "home/.cache")
+_CACHES: Final = ("xdg", "home/.cache", "home/Library/Caches")
 _PLACES: Final = (
     "python/bin",  # scripts by which pip starts what it installed; they name this machine's Python
     "hub/version.txt",
@@ -24,6 +24,7 @@ _PLACES: Final = (
     "modules",
     "xet",
     "home/.config/matplotlib",
+    "home/.matplotlib",
     "home/.nv",
     "home/.python_history",
     *(f"{cache}/{tool}" for cache in _CACHES for tool in sorted(_TOOLS)),
@@ -43,6 +44,8 @@ def is_derived(path: str, size_bytes: int) -> bool:
     if name.endswith(".lock") and size_bytes == 0:
         return True
     if name in _OF_PIP and folders and folders[-1].endswith(".dist-info"):
+        return True
+    if path.startswith("home/Library/Caches/com.apple."):
         return True
     return _is_of_hub_trees(folders) or any(
         path == place or path.startswith(f"{place}/") for place in _PLACES

@@ -48,8 +48,8 @@ def test_a_declared_model(project: Project, what: str) -> None:
     [
         ("https://example.org/en_core_web_sm.tar.gz", "https://example.org/en_core_web_sm.tar.gz"),
         ("models/.hf_cache/python/en/meta.json", "https://example.org/en_core_web_sm.tar.gz"),
-        (".hf_cache/home/.cache/voices/a.json", "`voices/a.json` of an archive from the Hub"),
-        ("home/.cache/3f9c", "a copy of another file"),
+        (".hf_cache/home/.cache/voices/a.json", "`voices/a.json` of the archive `config.json` of Qwen"),
+        ("home/.cache/3f9c", "a copy of `config.json` of Qwen/Qwen2.5-7B"),
         ("home/.cache/made", "the program itself, and you adopted it"),
     ],
 )
@@ -57,6 +57,11 @@ def test_what_a_first_run_left_outside_of_the_hubs_cache(project: Project, what:
     first, second, *_ = told(why(project, WhyOptions(what=what)))
     assert first == "the first run of `asr` (mlx-community/VibeVoice-ASR-4bit) left this"
     assert second.startswith(f"  from {origin}")
+
+
+def test_when_a_url_was_asked_for(project: Project) -> None:
+    lines = told(why(project, WhyOptions(what="https://example.org/en_core_web_sm.tar.gz")))
+    assert lines[2] == "  at generate"
 
 
 def test_what_was_refused(project: Project) -> None:

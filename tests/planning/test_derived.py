@@ -26,6 +26,8 @@ from mlxlock.planning.derived import is_derived
         "home/.cache/matplotlib/fontlist.json",
         "home/.cache/x/y.lock",
         ".agent_harnesses.json",
+        "home/Library/Caches/com.apple.python/x",
+        "home/Library/Caches/pip/http/x",
     ],
 )
 def test_what_is_made_again_is_derived(path: str) -> None:
@@ -42,6 +44,7 @@ def test_what_is_made_again_is_derived(path: str) -> None:
         "python/binary/x",
         "home/.cache/matplotlib2/x",
         "home/.cache/pip.conf",
+        "home/Library/Caches/org.somebody/x",
         "home/modules/x",
         "hub/models--org--m/blobs/abc",
         "trees/a/b",
