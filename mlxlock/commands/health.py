@@ -8,7 +8,7 @@ from mlxlock.commands.locate import all_shelves, locate
 from mlxlock.commands.looked import (
     Looked,
     fresh_hash,
-    lock_states_if_any,
+    lock_states_of,
     look_at,
     model_object,
     states_our_hash,
@@ -40,7 +40,7 @@ def health(ports: Ports, project: Project | None, options: HealthOptions) -> Rep
     Raises:
         UsageError: A name or path means no model, or several.
     """
-    states = lock_states_if_any(project, ports)
+    states = lock_states_of(project, ports)
     if options.models:
         models = [locate(name, ports, project) for name in options.models]
     else:

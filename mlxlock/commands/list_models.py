@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mlxlock.commands.locate import all_shelves
-from mlxlock.commands.looked import Looked, lock_states_if_any, look_at, model_object
+from mlxlock.commands.looked import Looked, lock_states_of, look_at, model_object
 from mlxlock.commands.project import Project
 from mlxlock.commands.report import Columns, Json, Line, Report, human_bytes, plural
 from mlxlock.errors import MlxlockError
@@ -59,10 +59,10 @@ def _everything(
     library: Library, project: Project | None, ports: Ports
 ) -> tuple[Sequence[Shelf], Mapping[str, tuple[str, ...]]]:
     """All shelves; a project that cannot be read is told, and hides no other model."""
-    states = lock_states_if_any(project, ports)
+    states = lock_states_of(project, ports)
     try:
         return all_shelves(library, project), states
-    except MlxlockError:  # told by `lock_states_if_any`
+    except MlxlockError:  # told by `lock_states_of`
         return all_shelves(library, None), states
 
 

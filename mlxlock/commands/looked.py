@@ -8,17 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mlxlock.commands.project import Project, read_lockfile_if_any, read_manifest
+from mlxlock.commands.project import Project
 from mlxlock.commands.report import Json
-from mlxlock.commands.selection import seen_models
-from mlxlock.errors import DiskError, MlxlockError
+from mlxlock.errors import DiskError
 from mlxlock.planning.description import Description, describe
 from mlxlock.planning.health import problems_of
-from mlxlock.planning.layout import lay_out
-from mlxlock.planning.relock import all_seen
 from mlxlock.planning.runtime import runtime_problem
-from mlxlock.planning.verdict import judge
-from mlxlock.ports import LocalModel, Note, Ports
+from mlxlock.ports import LocalModel, Ports
 from mlxlock.spec.digest import content_hash
 from mlxlock.spec.model_facts import ModelFacts
 from mlxlock.spec.sentinel import HASH_ALGORITHM, is_hashed
@@ -90,34 +86,13 @@ def _modified(model: LocalModel, ports: Ports, drift: tuple[str, ...], *, known:
     return None if made is None else not made
 
 
-def lock_states(project: Project | None, ports: Ports) -> Mapping[str, tuple[str, ...]]:
-    """What is not as the lock says, for each locked model whose files were all seen; by name.
-
-    Reads only files whose stat is not the one that `sync` saw.
-
-    Raises:
-        ManifestError: And its siblings, when the project cannot be read.
-    """
+def lock_states_of(project: Project | None, ports: Ports) -> Mapping[str, tuple[str, ...]]:
+    """As `lock_states.lock_states_if_any`; without a project nothing of locks is imported."""
     if project is None:
         return {}
-    workspace = ports.workspace(project.workspace_root(read_manifest(project)))
-    lockfile = read_lockfile_if_any(project)
-    locked = () if lockfile is None else lockfile.models
-    states: dict[str, tuple[str, ...]] = {}
-    for model in filter(all_seen, seen_models(locked, ports.store())):
-        tree = lay_out([model])
-        verdict = judge(tree, workspace.scan(tree))
-        states[model.name] = tuple(f"`{finding.path}` is {finding.problem}" for finding in verdict.findings)
-    return states
+    from mlxlock.commands.lock_states import lock_states_if_any  # noqa: PLC0415 - costs what a listing costs
 
-
-def lock_states_if_any(project: Project | None, ports: Ports) -> Mapping[str, tuple[str, ...]]:
-    """The same; a project that cannot be read is told, and hides no other model."""
-    try:
-        return lock_states(project, ports)
-    except MlxlockError as problem:
-        ports.on_event(Note(text=f"the project here cannot be read: {problem.reason}", level="warning"))
-        return {}
+    return lock_states_if_any(project, ports)
 
 
 def fresh_hash(looked: Looked, ports: Ports) -> tuple[str | None, str | None]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mlxlock.commands.locate import locate
-from mlxlock.commands.looked import Looked, fresh_hash, lock_states, look_at, model_object, states_our_hash
+from mlxlock.commands.looked import Looked, fresh_hash, lock_states_of, look_at, model_object, states_our_hash
 from mlxlock.commands.project import Project
 from mlxlock.commands.report import Columns, Json, Line, Report, human_bytes
 from mlxlock.ports import Ports
@@ -26,7 +26,7 @@ def show(ports: Ports, project: Project | None, options: ShowOptions) -> Report:
         DiskError: A file cannot be read.
     """
     model = locate(options.model, ports, project)
-    states = lock_states(project, ports) if model.where == "lock" else {}
+    states = lock_states_of(project, ports) if model.where == "lock" else {}
     looked = _compared(look_at(model, ports, states), ports)
     hashes = ports.library().hashes(model, ports.on_event) if options.files and looked.facts.files else {}
     data: dict[str, Json] = {"model": model_object(looked), "problems": list(looked.problems)}

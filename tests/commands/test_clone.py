@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mlxlock.workspace.building import STAGE_PREFIX
+from mlxlock.workspace.building import STAGE_PREFIX, stage_of
 from tests.commands.site import Site, contents
 from tests.testhub import Corrupt, LoopbackHub, Pattern, Repo, lfs
 
@@ -265,6 +265,15 @@ def test_killed_at_any_moment_it_is_whole_or_not_there_and_the_next_run_complete
     assert killed
     site.mlxk("clone", TINY)
     assert whole(target)
+    assert not litter(site.root)
+
+
+def test_what_a_killed_clone_staged_is_cleared_by_the_next_one(site: Site) -> None:
+    stage = stage_of(site.root / "tiny")
+    (stage / "sub").mkdir(parents=True)
+    (stage / "sub" / "vocab.txt").write_text("half of it")
+    site.mlxk("clone", TINY)
+    assert whole(site.root / "tiny")
     assert not litter(site.root)
 
 
