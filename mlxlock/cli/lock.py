@@ -8,7 +8,7 @@ from mlxlock.cli.completing import model_names
 from mlxlock.cli.finish import finish
 from mlxlock.cli.options import common_options
 from mlxlock.cli.sync import adopt_option
-from mlxlock.cli.verb import option, verb
+from mlxlock.cli.verb import EXITS, option, verb
 from mlxlock.cli.wiring import Choices
 from mlxlock.commands.lock import LockOptions
 from mlxlock.ports import Ports
@@ -37,7 +37,10 @@ def lock_options(function: Any) -> Any:
     return function
 
 
-@verb(examples=("mlxk lock", "mlxk lock --check", "mlxk lock --upgrade-model chat"))
+@verb(
+    examples=("mlxk lock", "mlxk lock --check", "mlxk lock --upgrade-model chat"),
+    exits=EXITS.replace(" · 130", " · 3 done in part · 130"),
+)
 @option("--check", is_flag=True, help="Only say whether models.lock is up to date; exit 1 when not.")
 @option("-U", "--upgrade", is_flag=True, help="Resolve every model and artifact anew.")
 @option(
@@ -49,6 +52,7 @@ def lock_options(function: Any) -> Any:
     help="Resolve this model anew.",
 )
 @option("--dry-run", is_flag=True, help="Resolve and say what would change; write nothing.")
+@option("--keep-going", is_flag=True, help="Lock what can be locked, and exit with 3 when not all could.")
 @adopt_writes_option
 @option(
     "--frozen-artifacts",
@@ -67,6 +71,7 @@ def lock(**given: Any) -> int:
         dry_run=given["dry_run"],
         adopt_writes=given["adopt_writes"],
         frozen_artifacts=given["frozen_artifacts"],
+        keep_going=given["keep_going"],
     )
     choices = Choices(adopt=given["adopt"], sandboxed=not given["no_sandbox"])
 

@@ -1,11 +1,11 @@
 """`mlxk lock`: resolve, fetch, capture, assemble, prove, write. Nothing else changes `models.lock`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from mlxlock.commands.first_runs import Made, Work, make_first_runs
-from mlxlock.commands.lock_report import check_report, lock_report
+from mlxlock.commands.lock_report import check_report, in_part, lock_report
 from mlxlock.commands.pinning import PinnedSource, pins_of
 from mlxlock.commands.project import (
     Project,
@@ -17,7 +17,7 @@ from mlxlock.commands.project import (
 from mlxlock.commands.proof import Proven
 from mlxlock.commands.report import Report
 from mlxlock.commands.resolve import draft, resolve
-from mlxlock.errors import PolicyError, UsageError
+from mlxlock.errors import MlxlockError, PolicyError, UsageError
 from mlxlock.planning.assemble import used_environments
 from mlxlock.planning.frozen import new_arrivals
 from mlxlock.planning.policy import check_policy
@@ -46,6 +46,7 @@ class LockOptions:
         dry_run: Resolve, and say what would change; write nothing.
         adopt_writes: Lock files that first runs made themselves as they are.
         frozen_artifacts: Refuse what first runs bring and the lock does not have yet.
+        keep_going: Lock what can be locked; an entry that cannot stays as it is.
     """
 
     check: bool = False
@@ -55,6 +56,7 @@ class LockOptions:
     dry_run: bool = False
     adopt_writes: bool = False
     frozen_artifacts: bool = False
+    keep_going: bool = False
 
 
 def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
@@ -70,19 +72,67 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
     before = locked or EMPTY
     refuse_newer(before)
     _refuse_unknown(manifest, options.upgrade_models)
-    decisions = decide(
+    one_by_one = _in_part if options.keep_going else _at_once
+    after, proofs, failed = one_by_one(project, manifest, ports, before, options)
+    # Also read back: what the Hub or a first run said must never make a lock that nobody can read.
+    parse_lockfile(format_lockfile(after), NOT_WRITTEN)
+    changed = after != before if options.dry_run else write_lockfile(project, after)
+    report = lock_report(
+        before, after, changed=changed, capture=options.capture, dry_run=options.dry_run, proofs=proofs
+    )
+    return in_part(report, failed) if failed else report
+
+
+_Outcome = tuple[Lockfile, tuple[Proven, ...], Mapping[str, MlxlockError]]
+
+
+def _at_once(
+    project: Project, manifest: Manifest, ports: Ports, before: Lockfile, options: LockOptions
+) -> _Outcome:
+    decisions = _decided(manifest, before, options)
+    return *_locked(project, manifest, ports, decisions, before, options), {}
+
+
+def _in_part(
+    project: Project, manifest: Manifest, ports: Ports, before: Lockfile, options: LockOptions
+) -> _Outcome:
+    """One model after the other, each on what those before it made.
+
+    Raises:
+        MlxlockError: Of the first, when none could be locked.
+    """
+    after, proofs, failed = before, list[Proven](), dict[str, MlxlockError]()
+    names = [each.model.name for each in _decided(manifest, before, options) if each.todo != "keep"]
+    for name in names:
+        decisions = _only(name, _decided(manifest, after, options))
+        try:
+            after, made = _locked(project, manifest, ports, decisions, after, options)
+        except MlxlockError as problem:
+            failed[name] = problem
+        else:
+            proofs += made
+    if failed and len(failed) == len(names):
+        raise failed[names[0]]
+    rest = _only(None, _decided(manifest, after, options))
+    return _locked(project, manifest, ports, rest, after, options)[0], tuple(proofs), failed
+
+
+def _only(name: str | None, decisions: Iterable[Decision]) -> list[Decision]:
+    """The decisions of which only one does anything; an entry that there is not yet cannot be kept."""
+    return [
+        each if each.model.name == name else replace(each, todo="keep")
+        for each in decisions
+        if each.model.name == name or each.locked is not None
+    ]
+
+
+def _decided(manifest: Manifest, before: Lockfile, options: LockOptions) -> tuple[Decision, ...]:
+    return decide(
         manifest,
         before,
         upgrade=options.upgrade,
         upgrade_models=options.upgrade_models,
         capture=options.capture and not options.dry_run,
-    )
-    after, proofs = _locked(project, manifest, ports, decisions, before, options)
-    # Also read back: what the Hub or a first run said must never make a lock that nobody can read.
-    parse_lockfile(format_lockfile(after), NOT_WRITTEN)
-    changed = after != before if options.dry_run else write_lockfile(project, after)
-    return lock_report(
-        before, after, changed=changed, capture=options.capture, dry_run=options.dry_run, proofs=proofs
     )
 
 

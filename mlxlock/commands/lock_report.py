@@ -1,9 +1,11 @@
 """What `mlxk lock` answers: staleness for `--check`, and what a lock changed. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from mlxlock.commands.proof import Proven
 from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
+from mlxlock.errors import MlxlockError, PartialError
 from mlxlock.planning.freshness import Reason, staleness
 from mlxlock.planning.relock import unproven_runs
 from mlxlock.spec.lockfile import LockedModel, Lockfile
@@ -106,6 +108,24 @@ def capture_report(
         if lowered
         else f"not proven offline: {named}",
         hint="`--allow-lower` records them" if lowered else _cure(proofs),
+    )
+
+
+def in_part(report: Report, failed: Mapping[str, MlxlockError]) -> Report:
+    """The report of a lock that some models kept their old entries in, or none (`--keep-going`)."""
+    told: list[Json] = [
+        {"model": name, "code": problem.code, "message": problem.reason, "hint": problem.hint}
+        for name, problem in failed.items()
+    ]
+    lines = [Line(f"! {name}: {problem.reason}", "bad") for name, problem in failed.items()]
+    return replace(
+        report,
+        data={**report.data, "failed": told},
+        lines=(*lines, *report.lines),
+        exit_code=PartialError.exit_code,
+        error_code=PartialError.code,
+        message=f"{plural(len(failed), 'model')} could not be locked: {', '.join(f'`{n}`' for n in failed)}",
+        hint=next(filter(None, (problem.hint for problem in failed.values())), None),
     )
 
 

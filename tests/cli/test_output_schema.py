@@ -130,7 +130,7 @@ def test_the_schema_is_one_and_lets_no_unknown_key_pass() -> None:
 
 
 def test_the_codes_are_the_tree_of_errors() -> None:
-    assert set(SCHEMA["$defs"]["error"]["properties"]["code"]["enum"]) == {error.code for error in ALL}
+    assert set(SCHEMA["$defs"]["code"]["enum"]) == {error.code for error in ALL}
 
 
 def test_the_objections_are_those_of_the_proof() -> None:
@@ -199,6 +199,14 @@ def test_refusals_are_as_described(site: Site, verb: str) -> None:
     done = site.run(argv[0], "--json", *argv[1:])
     answer = checked(done.stdout)
     assert (done.returncode, answer["command"], answer["error"]["code"]) == (code, verb, name)
+
+
+def test_what_was_done_in_part_is_as_described(site: Site) -> None:
+    site.write(MANIFEST + '[models.x]\nrepo = "org/absent"\n[models.two]\nrepo = "org/two"\n')
+    done = site.run("lock", "--no-capture", "--keep-going", "--json")
+    answer = checked(done.stdout)
+    assert (done.returncode, answer["error"]["code"]) == (3, "partial")
+    assert [each["model"] for each in answer["data"]["failed"]] == ["x"]
 
 
 CHANGED = {"status": "workspace-changed", "verify": "workspace-changed", "sync": "workspace-changed"}

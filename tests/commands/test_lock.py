@@ -203,6 +203,56 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(repo: Repo, project
     assert contents(project.root) == before
 
 
+def test_keep_going_locks_what_can_be_locked_and_keeps_the_rest_as_it_was(repo: Repo, project: Site) -> None:
+    first = repo.refs["refs/heads/main"]
+    project.write(entry("moved", revision="main") + entry("steady", revision=first))
+    project.mlxk(*LOCK)
+    before = project.locked
+    second = repo.commit(SECOND)
+    project.write(
+        entry("new", revision=second)
+        + entry("moved", revision="gone")
+        + '[models.absent]\nrepo = "org/absent"\n'
+        + entry("steady", revision=first)
+    )
+    assert project.refusal(*LOCK)[0] == 2
+    assert project.locked == before
+    done = project.run(*LOCK, "--keep-going", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["error"]["code"]) == (3, "partial")
+    assert told["error"]["message"] == "2 models could not be locked: `moved`, `absent`"
+    assert {each["model"]: each["code"] for each in told["data"]["failed"]} == {
+        "moved": "revision-not-found",
+        "absent": "repo-not-found",
+    }
+    locked = project.locked
+    assert (set(locked), locked["new"]["commit"]) == ({"moved", "new", "steady"}, second)
+    assert {name: locked[name] for name in ("moved", "steady")} == before
+    assert project.run("lock", "--check").returncode == 1
+    project.write(entry("new", revision=second) + entry("steady", revision=first))
+    assert "- moved" in project.mlxk(*LOCK, "--keep-going")
+
+
+def test_keep_going_that_gets_nowhere_is_the_first_error(repo: Repo, project: Site) -> None:
+    del repo
+    project.write('[models.a]\nrepo = "org/absent"\n\n[models.b]\nrepo = "org/gone"\n')
+    code, name, told = project.refusal(*LOCK, "--keep-going")
+    assert (code, name) == (2, "repo-not-found")
+    assert "org/absent" in told
+    assert not project.lock_path.exists()
+
+
+def test_keep_going_makes_the_same_lock_as_all_at_once(repo: Repo, project: Site) -> None:
+    first = repo.refs["refs/heads/main"]
+    repo.commit(SECOND)
+    project.write(entry("a") + entry("b", revision="main") + entry("c", revision=first))
+    project.mlxk(*LOCK, "--keep-going")
+    one_by_one = project.lock_path.read_bytes()
+    project.lock_path.unlink()
+    project.mlxk(*LOCK)
+    assert project.lock_path.read_bytes() == one_by_one
+
+
 def test_a_check_says_in_what_the_lock_is_stale(repo: Repo, project: Site) -> None:
     assert repo.id == ONE
     project.write(CHAT)
