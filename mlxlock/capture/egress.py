@@ -17,11 +17,11 @@ from mlxlock.capture.authority import Authority
 from mlxlock.capture.proxying import Client, proxying
 from mlxlock.errors import DownloadError, OfflineMissingError
 from mlxlock.outside import Read, Web, WebAnswer
-from mlxlock.ports import Blob, IntakeStore
+from mlxlock.ports import Blob, IntakeStore, Note, OnEvent, ignore
 from mlxlock.spec.names import printable
 from mlxlock.spec.phases import Phase
 from mlxlock.spec.record import Body, Exchange
-from mlxlock.spec.urls import Url
+from mlxlock.spec.urls import Url, is_signed
 
 _MAX_REDIRECTS: Final = 8
 _PASSED_ON: Final = ("content-type", "content-disposition", "content-encoding", "etag", "last-modified")
@@ -49,6 +49,7 @@ class EgressProxy:
         allow_hosts: Hosts that may be asked.
         phase: Tells what the child is doing.
         limits: What no honest first run needs more of.
+        on_event: Hears of each file that came.
     """
 
     def __init__(
@@ -59,11 +60,13 @@ class EgressProxy:
         allow_hosts: Iterable[str] = (),
         phase: Callable[[], Phase | None] = lambda: None,
         limits: Limits | None = None,
+        on_event: OnEvent = ignore,
     ) -> None:
         self._web = web
         self._store = store
         self._allowed = frozenset(host.lower().rstrip(".") for host in allow_hosts)
         self._phase = phase
+        self._on_event = on_event
         self._limits = limits or Limits()
         self._authority = Authority()
         self._password = secrets.token_hex(16)
@@ -196,9 +199,11 @@ class EgressProxy:
             sha256=blob.sha256,
             blake3=blob.blake3,
             when=self._phase(),
+            signed=is_signed(url),
         )
         with self._lock:
             self._bodies.setdefault((body.url, body.blake3), body)
+            self._on_event(Note(text=f"fetched `{body.url}` for the first run", level="detail"))
 
     def _note(self, method: str, url: str, status: int, denied: str | None) -> None:
         try:

@@ -146,7 +146,9 @@ class RealLaboratory:
 
         hosts = self._manifest.sandbox.allow_hosts
         phase = partial(read_phase, phase_file)
-        return EgressProxy(web=self._web(), store=self._store, allow_hosts=hosts, phase=phase)
+        return EgressProxy(
+            web=self._web(), store=self._store, allow_hosts=hosts, phase=phase, on_event=self._on_event
+        )
 
     def setting(
         self,

@@ -139,8 +139,8 @@ class _Sources:
             found.unattributed.append(left)
 
     def _place_body(self, left: Left, file: FileEntry, body: Body, found: _Found) -> None:
-        if body.url in self._moody:
-            found.unattributed.append(replace(left, problem=_moody_text(body)))
+        if self._is_lost(body):
+            found.unattributed.append(replace(left, problem=self._lost(body)))
             return
         known = found.downloads.get(body.blake3)
         if known is None or known.path is None:
@@ -160,26 +160,32 @@ class _Sources:
         body = self._bodies.get(packed.archive)
         if packed.archive in self._hub or body is None:
             found.unpacked.append(Unpacked(archive=packed.archive, member=member))
-        elif body.url in self._moody:
-            found.unattributed.append(replace(left, problem=_moody_text(body)))
+        elif self._is_lost(body):
+            found.unattributed.append(replace(left, problem=self._lost(body)))
         else:
             found.downloads.setdefault(body.blake3, _download(body))
             found.members.setdefault(body.blake3, []).append(member)
 
+    def _is_lost(self, body: Body) -> bool:
+        return body.signed or body.url in self._moody
+
+    @staticmethod
+    def _lost(body: Body) -> str:
+        why = "was asked with a signature" if body.signed else "gave other bytes each time it was asked"
+        return f"`{body.url}` {why}"
+
 
 def _by_content(bodies: Iterable[Body]) -> dict[Blake3, Body]:
-    """One URL for each content: the first by name."""
-    return {body.blake3: body for body in sorted(bodies, key=lambda body: body.url, reverse=True)}
+    """One URL for each content: one without a signature before others, then the first by name."""
+    return {
+        body.blake3: body for body in sorted(bodies, key=lambda body: (body.signed, body.url), reverse=True)
+    }
 
 
 def _moody(bodies: Mapping[Blake3, Body]) -> frozenset[str]:
     """URLs that gave more than one content: no lock could say what they will give next."""
     urls = [body.url for body in bodies.values()]
     return frozenset(url for url in urls if urls.count(url) > 1)
-
-
-def _moody_text(body: Body) -> str:
-    return f"`{body.url}` gave other bytes each time it was asked"
 
 
 def _nearest(packed: Sequence[Packed], path: str) -> Packed:

@@ -66,6 +66,7 @@ class Body:
     Attributes:
         url: As asked, whatever it redirected to.
         when: What the runner was doing, when it says so.
+        signed: Whether it was asked for with a signature, without which nobody may get it again.
     """
 
     url: Url
@@ -73,6 +74,7 @@ class Body:
     sha256: Sha256
     blake3: Blake3
     when: Phase | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

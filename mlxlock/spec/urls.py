@@ -62,6 +62,12 @@ class Url(str):
         return (found[group] if found else None) or ""
 
 
+def is_signed(url: str) -> bool:
+    """Whether something of a URL's query may not stand in a lock."""
+    plain, _, query = url.partition("#")[0].partition("?")
+    return bool(query) and without_signature(f"{plain}?{query}") == plain
+
+
 def without_signature(url: str) -> str:
     """The URL, without its query when that signs it."""
     base, _, query = url.partition("?")

@@ -26,7 +26,7 @@ from mlxlock.ports import IntakeStore
 from mlxlock.spec.names import RepoPath
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.store import DirectoryStore
-from tests.hub.support import Pauses
+from tests.hub.support import Heard, Pauses
 from tests.standins import Page, StandIns
 
 WHEEL = "https://files.example/en_core-1.0-py3-none-any.whl"
@@ -57,6 +57,7 @@ class Client:
     store: IntakeStore
     standins: StandIns
     ca: Path
+    heard: Heard
 
     def ask(
         self,
@@ -132,12 +133,20 @@ def client(
     store = DirectoryStore(tmp_path / "store")
     web = HttpWeb(wait=Pauses(), haste=IMPATIENT)
     hosts = ["Files.example", "git.example", "unknown.example"]
-    proxy = EgressProxy(web=web, store=store, allow_hosts=hosts, phase=lambda: "load", limits=limits)
+    heard = Heard()
+    proxy = EgressProxy(
+        web=web,
+        store=store,
+        allow_hosts=hosts,
+        phase=lambda: "load",
+        limits=limits,
+        on_event=heard,
+    )
     ca = tmp_path / "ca.pem"
     ca.write_bytes(proxy.certificate)
     with socket.create_server(("127.0.0.1", 0)) as listener, proxy.serve(listener):
         port = listener.getsockname()[1]
-        yield Client(proxy=proxy, port=port, store=store, standins=standins, ca=ca)
+        yield Client(proxy=proxy, port=port, store=store, standins=standins, ca=ca, heard=heard)
 
 
 def test_a_refusal_names_the_whole_url_and_asks_nobody(client: Client) -> None:
@@ -168,6 +177,7 @@ def test_an_allowed_file_comes_and_is_hashed_into_the_store(client: Client) -> N
 
 def test_the_same_url_twice_is_one_body(client: Client) -> None:
     assert [client.ask(WHEEL)[0] for _ in range(2)] == [200, 200]
+    assert client.heard.notes == [f"fetched `{WHEEL}` for the first run"] * 2
     assert len(client.proxy.bodies()) == 1
     assert len(client.proxy.exchanges()) == 2
 
@@ -199,7 +209,7 @@ def test_redirects_are_followed_for_the_child_and_no_signature_is_kept(client: C
     (found,) = client.proxy.bodies()
     assert found.url == RELEASE
     assert client.ask(SIGNED)[::2] == (200, DATA)
-    assert [body.url for body in client.proxy.bodies()] == [RELEASE, WHEEL]
+    assert [(body.url, body.signed) for body in client.proxy.bodies()] == [(RELEASE, False), (WHEEL, True)]
     assert "sEcReT" not in repr(client.proxy.exchanges())
 
 

@@ -145,6 +145,14 @@ def test_a_url_that_gives_something_else_each_time_brings_nothing_back() -> None
     assert all("other bytes each time" in (each.problem or "") for each in found.unattributed)
 
 
+def test_a_url_with_a_signature_brings_nothing_back_unless_another_does() -> None:
+    signed = replace(body("https://h/d", DATA), signed=True)
+    found = attribute([left("a", DATA)], entry(), [signed])
+    assert [each.problem for each in found.unattributed] == ["`https://h/d` was asked with a signature"]
+    found = attribute([left("a", DATA)], entry(), [signed, body("https://z/d", DATA)])
+    assert [each.url for each in found.effects.downloads] == ["https://z/d"]
+
+
 def test_what_nobody_knows_is_unattributed() -> None:
     strange = Left(path="home/l", problem="it is a link")
     hub = left("hub/models--org--m/blobs/x", VOICE)

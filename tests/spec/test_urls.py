@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlxlock.spec.urls import Url
+from mlxlock.spec.urls import Url, is_signed
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,7 @@ from mlxlock.spec.urls import Url
 )
 def test_what_may_stand_in_a_lock_is_kept(text: str, kept: str) -> None:
     assert Url(text) == kept
+    assert is_signed(text) == ("?" in text.strip("?") and "?" not in kept)
     assert Url(kept) == kept
 
 
