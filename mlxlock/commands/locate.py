@@ -4,16 +4,22 @@ Owns the order: a path; then the project's lock and its workspace, the workspace
 `MLXK_MODEL_PATH`, the Hugging Face cache. An ambiguous name is an error that lists what it could mean.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from mlxlock.commands.project import Project, read_lockfile_if_any, read_manifest
 from mlxlock.errors import UsageError
 from mlxlock.planning.naming import Asked, matches
 from mlxlock.ports import Library, LocalModel, Ports, Shelf
-from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.readers import did_you_mean
 from mlxlock.spec.toml_text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlxlock.spec.lockfile import LockedModel
 
 
 def locate(text: str, ports: Ports, project: Project | None) -> LocalModel:

@@ -3,9 +3,10 @@
 Owns the two file names and the search for them. Every command starts here.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mlxlock.errors import (
     LockfileError,
@@ -16,12 +17,13 @@ from mlxlock.errors import (
 )
 from mlxlock.fs import disk_errors, write_atomic
 from mlxlock.ports import Note, OnEvent
-from mlxlock.spec.lockfile import REVISION, Lockfile
-from mlxlock.spec.lockfile_reader import parse_lockfile
-from mlxlock.spec.lockfile_writer import format_lockfile
-from mlxlock.spec.manifest import Manifest
-from mlxlock.spec.manifest_reader import parse_manifest
 from mlxlock.spec.toml_text import decode
+
+if TYPE_CHECKING:  # what needs no project reads none, and need not know how
+    from pathlib import Path
+
+    from mlxlock.spec.lockfile import Lockfile
+    from mlxlock.spec.manifest import Manifest
 
 MANIFEST_NAME: Final = "models.toml"
 LOCKFILE_NAME: Final = "models.lock"
@@ -70,6 +72,8 @@ def read_manifest(project: Project) -> Manifest:
         ManifestMissingError: It is not there.
         ManifestError: It cannot be read; every problem is told.
     """
+    from mlxlock.spec.manifest_reader import parse_manifest  # noqa: PLC0415 - only who has a project needs it
+
     data = _read(project.manifest_path)
     if data is None:
         raise ManifestMissingError(f"no `{project.manifest_path}`", hint="run `mlxk init` to make one")
@@ -92,6 +96,8 @@ def read_lockfile(project: Project) -> Lockfile:
 
 def read_lockfile_if_any(project: Project) -> Lockfile | None:
     """The project's lock, or None when there is none yet."""
+    from mlxlock.spec.lockfile_reader import parse_lockfile  # noqa: PLC0415 - only who has a project needs it
+
     data = _read(project.lockfile_path)
     if data is None:
         return None
@@ -108,12 +114,16 @@ def write_lockfile(project: Project, lockfile: Lockfile) -> bool:
         LockNewerError: The lock on disk is of a newer revision, of which something would be lost.
         DiskError: The disk refuses.
     """
+    from mlxlock.spec.lockfile_writer import format_lockfile  # noqa: PLC0415 - only who has a project needs it
+
     refuse_newer(lockfile)
     return write_atomic(project.lockfile_path, format_lockfile(lockfile).encode())
 
 
 def warn_of_newer(lockfile: Lockfile, on_event: OnEvent) -> None:
     """Say that a lock has more in it than this mlxlock reads."""
+    from mlxlock.spec.lockfile import REVISION  # noqa: PLC0415 - only who has a project needs it
+
     if lockfile.revision > REVISION:
         text = (
             f"`{LOCKFILE_NAME}` has revision {lockfile.revision}, and this mlxlock reads {REVISION}: "
@@ -128,6 +138,8 @@ def refuse_newer(lockfile: Lockfile) -> None:
     Raises:
         LockNewerError: Its revision is newer than ours.
     """
+    from mlxlock.spec.lockfile import REVISION  # noqa: PLC0415 - only who has a project needs it
+
     if lockfile.revision > REVISION:
         raise LockNewerError(
             f"`{LOCKFILE_NAME}` has revision {lockfile.revision}, and this mlxlock writes {REVISION}",

@@ -1,14 +1,19 @@
 """What a model is, as far as its files tell: framework, kind, capabilities, quantization. Pure."""
 
-from collections.abc import Iterator, Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from mlxlock.spec.inspection import detect_kind
-from mlxlock.spec.manifest import Kind
-from mlxlock.spec.model_facts import ModelFacts
 from mlxlock.spec.names import RepoId
 from mlxlock.spec.safetensors import Header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mlxlock.spec.manifest import Kind
+    from mlxlock.spec.model_facts import ModelFacts
 
 Framework = Literal["MLX", "GGUF", "PyTorch", "Unknown"]
 

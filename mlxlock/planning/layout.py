@@ -11,13 +11,14 @@ from typing import Final
 from blake3 import blake3
 
 from mlxlock.errors import LockfileError
+from mlxlock.spec import sentinel
 from mlxlock.spec.digest import Blake3, Sha256, content_hash
 from mlxlock.spec.lockfile import Artifact, LockedModel
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, Revision
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.sentinel import SENTINEL_NAME, Sentinel, is_hashed, lasting_part
 
-CACHE_DIR: Final = ".hf_cache"
+CACHE_DIR: Final = sentinel.CACHE_DIR
 HUB_DIR: Final = f"{CACHE_DIR}/hub"
 CACHEDIR_TAG: Final = (
     b"Signature: 8a477f597d28d172789f06886806bc55\n"

@@ -1,10 +1,14 @@
 """Whether an interpreter has what a model needs to run, by the names of its packages alone. Pure."""
 
-from collections.abc import Mapping
-from typing import Final
+from __future__ import annotations
 
-from mlxlock.planning.description import Description
-from mlxlock.spec.manifest import Kind
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlxlock.planning.description import Description
+    from mlxlock.spec.manifest import Kind
 
 LIBRARY: Final[Mapping[Kind, str]] = {
     "text": "mlx-lm",

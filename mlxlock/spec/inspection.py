@@ -4,17 +4,22 @@ Owns the order of the signs and their traps (a language model's config does not 
 mlx-audio's registry, and what the three libraries do with `model_file` and `auto_map`.
 """
 
+from __future__ import annotations
+
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from mlxlock.spec.manifest import Kind
 from mlxlock.spec.model_types import KIND_OF_TYPE, OF_NO_KIND
-from mlxlock.spec.names import RepoId
 from mlxlock.spec.toml_text import shown
 from mlxlock.spec.weights import BY_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from mlxlock.spec.manifest import Kind
+    from mlxlock.spec.names import RepoId
 
 VISION_KEYS: Final = ("vision_config", "vit_config", "visual")
 SPEAKING: Final[Mapping[str, Kind]] = {"tts": "tts", "orpheus": "tts", "asr": "stt", "stt": "stt"}

@@ -6,10 +6,15 @@ should run it: what mlx-lm knows is `text` (also `glm` and `mimo`, which mlx-aud
 only mlx-vlm knows and answers a prompt is `vision`.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from __future__ import annotations
 
-from mlxlock.spec.manifest import Kind
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlxlock.spec.manifest import Kind
+
 
 _NAMES: Final[Mapping[Kind, str]] = {
     "tts": """

@@ -11,10 +11,12 @@ from typing import Final
 from mlxlock.spec.names import CommitHash, RepoId
 
 SENTINEL_NAME: Final = ".mlxk_workspace.json"
+CACHE_DIR: Final = ".hf_cache"
+"""What runs of the models in a directory leave there: it stands beside them."""
 HASH_ALGORITHM: Final = "sha256-lines-1"
 HASH_EXCLUDES: Final = (
     SENTINEL_NAME,
-    ".hf_cache/",
+    f"{CACHE_DIR}/",
     ".DS_Store",
     ".git/",
     "__pycache__/",

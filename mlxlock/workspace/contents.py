@@ -14,11 +14,10 @@ from blake3 import blake3
 
 from mlxlock.errors import DiskError
 from mlxlock.fs import Root, read_chunks
-from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.ports import Advanced, Finished, OnEvent, Started
 from mlxlock.spec.digest import Blake3
 from mlxlock.spec.names import RepoPath
-from mlxlock.spec.sentinel import SENTINEL_NAME, lasting_part
+from mlxlock.spec.sentinel import CACHE_DIR, SENTINEL_NAME, lasting_part
 from mlxlock.workspace.index import Entry, Stamp
 
 _SENTINEL_MAX_BYTES: Final = 64 << 10

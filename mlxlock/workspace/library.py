@@ -13,12 +13,11 @@ from typing import Final
 
 from mlxlock.errors import MlxlockError
 from mlxlock.fs import disk_errors, expanded, open_regular
-from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.ports import Artifact, LocalModel, OnEvent, Shelf, ignore
 from mlxlock.spec.digest import Sha256
 from mlxlock.spec.model_facts import ModelFacts, ModelFile
 from mlxlock.spec.names import CommitHash, RepoId
-from mlxlock.spec.sentinel import SENTINEL_NAME
+from mlxlock.spec.sentinel import CACHE_DIR, SENTINEL_NAME
 from mlxlock.spec.sentinel_reader import MAX_BYTES, parse_sentinel
 from mlxlock.spec.weights import BY_SUFFIX
 from mlxlock.workspace.artifacts import list_artifacts

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from mlxlock.fs import disk_errors, hash_file, open_regular, read_chunks
-from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.ports import Advanced, Finished, OnEvent, Started
 from mlxlock.spec.digest import Blake3, Sha256
 from mlxlock.spec.model_facts import ModelFile
 from mlxlock.spec.names import RepoPath
-from mlxlock.spec.sentinel import SENTINEL_NAME, is_hashed
+from mlxlock.spec.sentinel import CACHE_DIR, SENTINEL_NAME, is_hashed
 from mlxlock.spec.sentinel_reader import MAX_BYTES
 from mlxlock.workspace.contents import sentinel_identity
 from mlxlock.workspace.index import Stamp, StatIndex
