@@ -81,13 +81,14 @@ def _replayed(model: LockedModel, record: CaptureRecord, replay: Replay) -> Iter
 
 
 def _denied(model: LockedModel, record: CaptureRecord) -> Iterator[Objection]:
+    reasons = {name_of(each): each.denied for each in record.exchanges if each.denied}
     for entry in unaccepted(denials(record, model.request.accept_denied)):
-        name = entry.url.removeprefix("hf://")
+        name, why = entry.url.removeprefix(HUB), reasons.get(entry.url, "it is not to be found")
         allow = allow_hosts_hint(model.request.allow_hosts, [entry.url])
         without = f'if it can do without, say `accept-denied = ["{name}"]` in `[models.{model.name}]`'
         yield Objection(
             code="denied",
-            text=f"its first run asked for `{entry.url}` and did not get it",
+            text=f"its first run asked for `{entry.url}` and did not get it: {why}",
             hint=f"{allow}; {without}" if allow else without,
         )
 

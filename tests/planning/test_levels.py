@@ -7,7 +7,9 @@ import pytest
 
 from mlxlock.planning.frozen import new_arrivals
 from mlxlock.planning.levels import lowered
+from mlxlock.spec.effects import Download, Effects
 from mlxlock.spec.lockfile import LockedModel, Proof
+from mlxlock.spec.urls import Url
 from tests.planning.locks import OTHER, artifact, model, seen
 
 BEST = Proof(environment="e", first_run="default", sandbox="full", offline="proven", compared="output")
@@ -45,4 +47,10 @@ def test_what_the_lock_has_anywhere_is_no_arrival() -> None:
     known = [model("a", "org/a", artifacts=(artifact("org/tok", vocab),))]
     assert new_arrivals(known, [model("b", "org/b", artifacts=(artifact("org/tok", vocab),))]) == ()
     more = model("b", "org/b", artifacts=(artifact("org/tok", vocab, config), artifact("org/x", vocab)))
+    url = Url("https://example.org/dict.zip")
+    digest = seen("x")
+    assert digest.sha256 is not None
+    assert digest.blake3 is not None
+    fetched = Download(url=url, size_bytes=1, sha256=digest.sha256, blake3=digest.blake3)
+    assert new_arrivals([more], [replace(more, effects=Effects(downloads=(fetched,)))]) == (str(url),)
     assert new_arrivals(known, [more]) == (f"org/tok/config.json @ {OTHER}", f"org/x/vocab.json @ {OTHER}")

@@ -48,7 +48,8 @@ def test_pickled_weights_are_refused_by_their_format() -> None:
 def test_what_a_model_brings_is_held_to_the_same_policy() -> None:
     brought = artifact("org/voc", seen("a.pth"), seen("b.py"))
     trusting = replace(brought, license="other", trusts_remote_code=True)
-    chat = replace(licensed("mit"), artifacts=(trusting,))
+    plain = replace(artifact("org/plain", seen("v.json")), license="mit")
+    chat = replace(licensed("mit"), artifacts=(plain, trusting))
     assert problems('licenses = ["mit"]\nformats = ["safetensors"]', chat) == (
         '`org/voc` (for `chat`) has the licence `other`; add "other" to `policy.licenses` to allow it',
         '`org/voc` (for `chat`) has `pickle` weights; add "pickle" to `policy.formats` to allow it',

@@ -118,6 +118,7 @@ def test_a_refused_capture_proves_nothing_unless_that_is_accepted() -> None:
     gated = exchange(repo=RepoId("org/gated"), denied="gated")
     refused = replace(CAPTURED, exchanges=(gated,))
     (found,) = capture_objections(MODEL, refused)
+    assert found.text == "its first run asked for `hf://org/gated` and did not get it: gated"
     assert (found.code, found.hint) == (
         "denied",
         'if it can do without, say `accept-denied = ["org/gated"]` in `[models.chat]`',

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlxlock.spec.inspection import RemoteCode, detect_kind, remote_code
+from mlxlock.spec.inspection import RemoteCode, decoded, detect_kind, may_name_code, remote_code
 from mlxlock.spec.manifest import Kind
 from mlxlock.spec.names import RepoId, printable
 
@@ -60,6 +60,27 @@ def test_kinds_follow_from_type_config_and_name(
 def test_a_repo_without_weights_is_no_model() -> None:
     assert detect_kind({"model_type": "qwen2"}, RepoId("org/x"), ["config.json", "tokenizer.json"]) is None
     assert detect_kind(None, RepoId("org/whisper"), ["WEIGHTS.NPZ"]) == "stt"
+
+
+@pytest.mark.parametrize(
+    ("data", "may"),
+    [
+        (b'{"auto_map": {}}', True),
+        (b'{"model_file": 1}', True),
+        (rb'{"auto\u005Fmap": {}}', True),
+        ('{"auto_map": {}}'.encode("utf-16"), True),
+        (rb'{"a": "\u0120"}', False),
+        (b'{"model_type": "llama", "automap": 1}', False),
+    ],
+)
+def test_only_files_that_may_name_code_have_to_be_read(data: bytes, *, may: bool) -> None:
+    assert may_name_code(data) is may
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-le"])
+def test_a_text_is_read_in_whatever_encoding_json_knows(encoding: str) -> None:
+    text = '{"model_file": "m.py"}'
+    assert decoded(text.encode(encoding)) == text
 
 
 def test_a_model_file_is_executed() -> None:
