@@ -106,7 +106,7 @@ def test_a_stale_lock_an_unknown_model_and_one_that_never_runs_are_told(site: Si
     assert site.refusal("capture")[1] == "lock-stale"
 
 
-def test_frozen_artifacts_let_nothing_new_in(site: Site) -> None:
+def test_frozen_artifacts_let_nothing_new_in(site: Site, hub: LoopbackHub) -> None:
     before = site.lock_path.read_text()
     manifest = (site.root / "models.toml").read_text()
     site.write(manifest.replace("\nfirst-run = [", '\nexclude = ["*.md"]\nfirst-run = ['))
@@ -118,6 +118,7 @@ def test_frozen_artifacts_let_nothing_new_in(site: Site) -> None:
         assert (code, name) == (1, "policy")
         assert f"org/{repo}" in told
         assert site.lock_path.read_text() == before
+    assert not [request for request in hub.requests if "org/new" in request.path]
     (site.root / "app.py").write_text(FETCH.format("dep", "a.json"))
     site.mlxk("lock", "--frozen-artifacts")
     assert site.locked["it"]["request"]["exclude"] == ["*.md"]
