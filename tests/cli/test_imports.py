@@ -30,6 +30,7 @@ except SystemExit as done:
 print("imported:", *sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 sys.exit(code)
 """
+needs_strace = pytest.mark.skipif(sys.platform != "linux", reason="strace is Linux's")
 MANIFEST = '[models.one]\nrepo = "org/one"\n'
 
 
@@ -103,6 +104,7 @@ def test_a_version_needs_no_click_and_help_none_of_the_commands(site: Site) -> N
     assert {name for name in ours if "commands." in name} == {"mlxlock.commands.report"}
 
 
+@needs_strace
 @pytest.mark.parametrize("verb", ["sync", "status"])
 def test_the_first_no_op_opens_no_file_of_workspace_or_store_and_no_socket(tmp_path: Path, verb: str) -> None:
     site = made(tmp_path)
@@ -118,6 +120,7 @@ def test_the_first_no_op_opens_no_file_of_workspace_or_store_and_no_socket(tmp_p
     assert [line for line in opened if ours not in line and any(place in line for place in places)] == []
 
 
+@needs_strace
 def test_verify_does_read_them(site: Site) -> None:
     log = site.root / "calls"
     site.mlxk("verify", before=("strace", "-f", "-y", "-qq", "-e", "trace=openat", "-o", str(log)))
