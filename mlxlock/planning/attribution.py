@@ -127,8 +127,10 @@ class _Sources:
     def place(self, left: Left, found: _Found) -> None:
         """Put one file where its content belongs."""
         file = left.file
-        if file is None or file.blake3 is None or left.path.startswith(_HUB):
+        if file is None or file.blake3 is None:
             found.unattributed.append(left)
+        elif left.path.startswith(_HUB):
+            found.unattributed.append(replace(left, problem="only what the Hub answered may stand there"))
         elif file.blake3 in {EMPTY_BLAKE3} | self._hub | self._earlier:
             found.copies.append(Copy(path=file.path, blake3=file.blake3))
         elif file.blake3 in self._bodies:

@@ -217,6 +217,17 @@ def test_what_a_program_made_comes_from_the_store_or_not_at_all(
     assert (site.models / ".hf_cache/home/made").read_bytes() == MADE
 
 
+def test_a_lock_without_captures_keeps_what_the_entry_can_still_bring(site: Site) -> None:
+    site.write('[models.m]\nrepo = "org/m"\nexclude = ["voices.zip"]\n')
+    site.mlxk("lock", "--no-capture")
+    entry = site.locked["m"]
+    assert [each["url"] for each in entry["download"]] == [BLOB_URL, WHEEL_URL]
+    assert [each["path"] for each in entry["copies"]] == ["home/.cache/done"]
+    assert "unpacked" not in entry
+    site.mlxk("sync")
+    assert placed(site).keys() == {"tiktoken/9b5a", "python/en/meta.json", "home/.cache/done"}
+
+
 def test_tree_draws_what_came_from_urls(site: Site) -> None:
     assert site.mlxk("tree").splitlines()[1:] == [
         f"├── {BLOB_URL}  5.9 KiB, asked for at load",

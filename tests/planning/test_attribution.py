@@ -157,7 +157,11 @@ def test_what_nobody_knows_is_unattributed() -> None:
     strange = Left(path="home/l", problem="it is a link")
     hub = left("hub/models--org--m/blobs/x", VOICE)
     found = attribute([left("home/x", WORD), strange, hub], entry(), [])
-    assert [each.path for each in found.unattributed] == ["home/x", "home/l", hub.path]
+    assert [(each.path, each.problem) for each in found.unattributed] == [
+        ("home/x", None),
+        ("home/l", "it is a link"),
+        (hub.path, "only what the Hub answered may stand there"),
+    ]
     assert wanted_sizes(found.unattributed) == {len(WORD), len(VOICE)}
 
 
@@ -166,7 +170,7 @@ def test_a_person_may_adopt_what_has_bytes_and_a_place_of_its_own() -> None:
     hub = left("hub/models--org--m/blobs/x", WORD)
     found = adopted(attribute([left("home/x", WORD), strange, hub], entry(), []))
     assert [write.path for write in found.effects.writes] == ["home/x"]
-    assert found.unattributed == (strange, hub)
+    assert [each.path for each in found.unattributed] == [strange.path, hub.path]
     check_invariants(Lockfile(models=(replace(entry(), effects=found.effects),)))
 
 
