@@ -85,10 +85,13 @@ class HubPublisher:
 
     def _api(self) -> "HfApi":
         from huggingface_hub import HfApi, constants  # noqa: PLC0415 - slow to import
+        from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415 - the same
 
         from mlxlock.hub import session  # noqa: PLC0415 - the same
 
+        disable_progress_bars()  # nobody talks past the renderer
         constants.HF_HUB_DISABLE_XET = True  # its client has connections and rules of its own
+        constants.HF_HUB_DISABLE_IMPLICIT_TOKEN = True  # LFS uploads would look for the stored login
         session.use(self._endpoint)
         return HfApi(endpoint=self._endpoint.url, token=False, library_name="mlxlock")
 

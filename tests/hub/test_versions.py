@@ -93,6 +93,34 @@ def test_a_private_repo_opens_with_a_token(loopback_hub: LoopbackHub, python: Pa
     assert len(told["files"]) == 2
 
 
+@pytest.mark.parametrize("token", ["writer", "reader"])
+def test_publishing_is_the_same(
+    loopback_hub: LoopbackHub, python: Path, libraries: Path, tmp_path: Path, token: str
+) -> None:
+    loopback_hub.user("writer", writes=["ada"])
+    loopback_hub.user("reader")
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"w" * 9000)
+    environ = {"HF_ENDPOINT": loopback_hub.endpoint, "MLXK_ENDPOINT_TOKEN": token}
+    told = run(python, libraries, "-m", "tests.hub.publishing", "ada/made", str(tmp_path), **environ)
+    assert told.pop("huggingface_hub").startswith("1.33" if "1.33" in str(python) else "2.")
+    made = loopback_hub.find("ada/made")
+    if token == "reader":  # noqa: S105 - the name of a user
+        assert (told, made) == ({"code": "auth-invalid"}, None)
+        return
+    assert made is not None
+    assert told == {
+        "private": True,
+        "commit": made.refs["refs/heads/main"],
+        "head": made.refs["refs/heads/main"],
+        "files": [".gitattributes", "config.json", "model.safetensors"],
+        "refused": "`ada/made` got another commit in the meantime; nothing was committed",
+    }
+    uploads = [request for request in loopback_hub.requests if request.method == "PUT"]
+    assert [(request.server, request.authorized) for request in uploads] == [("cdn", False)]
+    assert not [request for request in loopback_hub.requests if "agent-harnesses" in request.path]
+
+
 def test_a_stored_login_is_huggingface_cos_alone(python: Path, libraries: Path, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("hf_stored\n", encoding="utf-8")
     script = (
