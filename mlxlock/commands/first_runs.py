@@ -142,7 +142,8 @@ def trials_of(work: Work, model: LockedModel, runs: Iterable[FirstRun]) -> list[
 
 def _record_one(work: Work, trial: Trial) -> CaptureRecord:
     sandbox = work.ports.laboratory().sandbox().name
-    work.ports.on_event(Note(text=f"Running `{trial.model.name}` ({trial.run.name}) in {sandbox}"))
+    where = "without a sandbox" if sandbox == "none" else f"in {sandbox}"
+    work.ports.on_event(Note(text=f"Running `{trial.model.name}` ({trial.run.name}) {where}"))
     return work.recorder.record(trial)
 
 

@@ -18,6 +18,7 @@ from mlxlock.planning.denials import (
     name_of,
     unaccepted,
 )
+from mlxlock.spec.inspection import CODE_SUFFIXES
 from mlxlock.spec.lockfile import Artifact, LockedModel
 from mlxlock.spec.names import RepoId, RepoPath, RepoType
 from mlxlock.spec.record import CaptureRecord, Exchange, Missed, Output, Pin, Replay
@@ -81,9 +82,11 @@ def _replayed(model: LockedModel, record: CaptureRecord, replay: Replay) -> Iter
 
 
 def _denied(model: LockedModel, record: CaptureRecord) -> Iterator[Objection]:
-    reasons = {name_of(each): each.denied for each in record.exchanges if each.denied}
+    refused = {name_of(each): each for each in record.exchanges if each.denied}
     for entry in unaccepted(denials(record, model.request.accept_denied)):
-        name, why = entry.url.removeprefix(HUB), reasons.get(entry.url, "it is not to be found")
+        exchange = refused.get(entry.url)
+        why = exchange.denied if exchange is not None else "it is not to be found"
+        name = _acceptable(entry.url, exchange)
         allow = allow_hosts_hint(model.request.allow_hosts, [entry.url])
         without = f'if it can do without, say `accept-denied = ["{name}"]` in `[models.{model.name}]`'
         yield Objection(
@@ -91,6 +94,13 @@ def _denied(model: LockedModel, record: CaptureRecord) -> Iterator[Objection]:
             text=f"its first run asked for `{entry.url}` and did not get it: {why}",
             hint=f"{allow}; {without}" if allow else without,
         )
+
+
+def _acceptable(name: str, exchange: Exchange | None) -> str:
+    """What to write into `accept-denied`: a repo, since who is refused one file of it is refused the next."""
+    if exchange is None or exchange.repo is None or (exchange.path and exchange.path.suffix in CODE_SUFFIXES):
+        return name.removeprefix(HUB)
+    return hub_name(exchange.repo, exchange.repo_type, None).removeprefix(HUB)
 
 
 def _too_short(output: Output | None, record: CaptureRecord) -> Iterator[Objection]:

@@ -27,7 +27,7 @@ _ASKED_BY = "x-mlxk-asked-by"
 _IMPORTING = "x-mlxk-importing"
 _URL = re.compile(r"Cannot reach (\S+): offline mode")
 _MISSES = ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "RevisionResolutionError")
-_LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|localhost|")
+_LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|localhost|0\.0\.0\.0|::|")
 _BETWEEN = frozenset({
     "httpcore", "httpcore2", "httpx", "httpx2", "huggingface_hub", "requests", "sitecustomize", "tqdm",
     "transformers", "urllib3", *getattr(sys, "stdlib_module_names", ("socket", "threading", "urllib")),

@@ -114,6 +114,16 @@ def test_many_altered_files_are_counted() -> None:
     assert found.text.endswith("and 2 more")
 
 
+@pytest.mark.parametrize(
+    ("path", "accepted"),
+    [("tokenizer.json", "org/gated"), ("code.py", "org/gated/code.py"), (None, "org/gated")],
+)
+def test_a_repo_is_proposed_to_be_accepted_and_of_code_only_the_file(path: str | None, accepted: str) -> None:
+    refused = exchange(repo=RepoId("org/gated"), path=RepoPath(path) if path else None, denied="no")
+    (found,) = capture_objections(MODEL, replace(CAPTURED, exchanges=(refused,)))
+    assert f'accept-denied = ["{accepted}"]' in (found.hint or "")
+
+
 def test_a_refused_capture_proves_nothing_unless_that_is_accepted() -> None:
     gated = exchange(repo=RepoId("org/gated"), denied="gated")
     refused = replace(CAPTURED, exchanges=(gated,))
