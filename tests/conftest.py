@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.certificates import Authority, make_authority
 from tests.guards import REAL_ENVIRONMENT, guard_environment, refuse_outside_sockets, refused_addresses
@@ -22,6 +23,9 @@ guard_environment(os.environ)
 refuse_outside_sockets()
 # A shell that puts us into the background has us ignore Ctrl-C, and what we ignore our children ignore too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# How long an example takes says more about the machine's other work than about us.
+settings.register_profile("mlxlock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mlxlock")
 
 
 @pytest.fixture(autouse=True)
