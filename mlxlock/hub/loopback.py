@@ -4,6 +4,7 @@ Owns connections, request bodies of bounded size, ranges of files as they go out
 knows nothing of the Hub: a `Respond` turns each request into a reply. Whoever connects may be hostile.
 """
 
+import os
 import socket
 import socketserver
 import sys
@@ -23,6 +24,7 @@ _POLL_S: Final = 0.02
 _ACCEPT_S: Final = 5.0
 _FAREWELL_S: Final = 5.0
 _PATIENCE_S: Final = 0.5
+_PIECE_BYTES: Final = 1 << 17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,13 +243,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = not self._send_growing(reply.body)
 
     def _send_slice(self, part: Slice) -> None:
-        """Let the kernel send it. A file that became shorter ends the connection: nobody shall trust it."""
-        if part.size_bytes == 0:
-            return
-        with part.path.open("rb") as file:
-            sent = self.connection.sendfile(file, part.offset, part.size_bytes)
-        if sent != part.size_bytes:
-            self.close_connection = True
+        """Send part of a file. One that became shorter ends the connection: nobody shall trust it."""
+        with part.path.open("rb", buffering=0) as file:
+            if not self._pump(file.fileno(), part.offset, part.offset + part.size_bytes):
+                self.close_connection = True
 
     def _send_growing(self, body: Growing) -> bool:
         """Send what may be sent as it comes; False when that was not all."""
@@ -258,9 +257,20 @@ class _Handler(BaseHTTPRequestHandler):
         with file:
             while sent < body.size_bytes:
                 ready = body.wait(sent, _PATIENCE_S)
-                if ready is None or self.server.stopping:
-                    return False
-                if ready > sent and self.connection.sendfile(file, sent, ready - sent) != ready - sent:
+                if ready is None or self.server.stopping or not self._pump(file.fileno(), sent, ready):
                     return False
                 sent = ready
+        return True
+
+    def _pump(self, fd: int, start: int, stop: int) -> bool:
+        """Send some bytes of a file, whose own position others may use; False when they are not there.
+
+        Not by `sendfile`, which is cheap here and dear to the client: it receives page by page then.
+        """
+        while start < stop:
+            piece = os.pread(fd, min(_PIECE_BYTES, stop - start), start)
+            if not piece:
+                return False
+            self.connection.sendall(piece)
+            start += len(piece)
         return True

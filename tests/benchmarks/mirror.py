@@ -1,8 +1,10 @@
 """A large file through the recording mirror beside the same download straight from the Hub.
 
 `python -m tests.benchmarks.mirror [--mb 1000] [--rounds 5] [--at-least 0.8]`: plain huggingface_hub in a
-process of its own, interleaved, each time with an empty cache and an empty store. Prints MB/s of each and the
-ratio of the medians; exits 1 when that is below `--at-least`. The mirror's time includes its verification.
+process of its own, interleaved, each time with an empty cache and an empty store. Prints MB/s of each, the
+ratio of the medians, and that of the best ones, which a busy machine disturbs least; exits 1 when the first
+is below `--at-least`. The mirror's time includes its verification. Three processes move the bytes: that wants
+three cores.
 """
 
 import argparse
@@ -49,6 +51,7 @@ def main() -> int:
     _say(f"direct   {direct:7.0f} MB/s   {_range(rates[0])}")
     _say(f"mirror   {mirrored:7.0f} MB/s   {_range(rates[1])}")
     _say(f"ratio    {ratio:7.2f}        (at least {options.at_least})")
+    _say(f"of best  {max(rates[1]) / max(rates[0]):7.2f}")
     return 0 if ratio >= options.at_least else 1
 
 
