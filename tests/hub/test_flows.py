@@ -24,6 +24,8 @@ from tests.testhub.content import read_all
 SIZE = 5_000_000
 WEIGHTS = read_all(Pattern(size=SIZE))
 PATH = "/org/model/resolve/main/model.safetensors"
+PACE = Slow(bytes_per_s=8_000_000)
+"""So that a client follows before the file is over, however busy the machine is."""
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_bytes_go_out_while_others_come_in(loopback_hub: LoopbackHub, bench: Ben
 
 
 def test_the_end_waits_for_the_verification(loopback_hub: LoopbackHub, bench: Bench) -> None:
-    loopback_hub.fault("model.safetensors", Corrupt(offset=SIZE - 1), server="cdn", times=None)
+    loopback_hub.fault("model.safetensors", Corrupt(offset=SIZE - 1), PACE, server="cdn", times=None)
     got = taken(bench)
     assert got == WEIGHTS[: len(got)]
     assert 0 < len(got) <= SIZE - HELD_BYTES
@@ -77,7 +79,7 @@ def test_the_end_waits_for_the_verification(loopback_hub: LoopbackHub, bench: Be
 
 
 def test_who_was_sent_wrong_bytes_cannot_complete_them(loopback_hub: LoopbackHub, bench: Bench) -> None:
-    loopback_hub.fault("model.safetensors", Corrupt(offset=10), server="cdn")
+    loopback_hub.fault("model.safetensors", Corrupt(offset=10), PACE, server="cdn")
     got = taken(bench)
     assert got[10] != WEIGHTS[10]
     for asked in (f"bytes={len(got)}-{SIZE - 1}", f"bytes={len(got)}-", "bytes=0-9", "none"):
@@ -85,7 +87,7 @@ def test_who_was_sent_wrong_bytes_cannot_complete_them(loopback_hub: LoopbackHub
 
 
 def test_a_fetch_that_begins_again_cuts_off_who_followed_it(loopback_hub: LoopbackHub, bench: Bench) -> None:
-    loopback_hub.fault("model.safetensors", Truncate(at=2_000_000), Corrupt(offset=10), server="cdn")
+    loopback_hub.fault("model.safetensors", Truncate(at=2_000_000), Corrupt(offset=10), PACE, server="cdn")
     loopback_hub.fault("model.safetensors", NoRange(), server="cdn")
     assert len(taken(bench)) < SIZE
     assert "begun again" in str(bench.mirror.exchanges()[-1].denied)
