@@ -60,7 +60,9 @@ def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[str, tuple[str
         problems = (*problems_of(facts), *_of_sentinel(model), *drift)
         modified = _modified(model, ports, drift, known=model.name in lock_states)
     except DiskError as problem:
-        facts, problems, modified = NOTHING, (problem.reason,), None
+        absent = model.where == "lock" and not model.directory.exists()
+        reason = "it is not there yet: run `mlxk sync`" if absent else problem.reason
+        facts, problems, modified = NOTHING, (reason,), None
     description = describe(facts, model.repo)
     installed = ports.installed()
     runtime = installed.problem or runtime_problem(description, installed.packages, sys.platform)

@@ -21,6 +21,7 @@ def problems_of(facts: ModelFacts) -> tuple[str, ...]:
     """Everything that is wrong, one line each; none is healthy."""
     return (
         *_files(facts.files),
+        *(f"`{shown(path)}` is gone" for path in facts.gone),
         *_config(facts),
         *_weights(facts),
         *_shards(facts.weights),

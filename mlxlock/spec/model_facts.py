@@ -34,11 +34,13 @@ class ModelFacts:
         files: All of them but a `.hf_cache`, sorted bytewise by path.
         texts: The JSON files at the top, by name, and a chat template's text.
         weights: By path: a safetensors header, None for a format that is taken as it is, or what is wrong.
+        gone: Paths that were there when mlxk made the directory.
     """
 
     files: tuple[ModelFile, ...]
     texts: Mapping[str, str]
     weights: Mapping[str, Header | str | None]
+    gone: tuple[str, ...] = ()
 
     @property
     def modified_ns(self) -> int:

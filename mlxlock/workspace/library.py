@@ -17,12 +17,12 @@ from mlxlock.ports import Artifact, LocalModel, OnEvent, Shelf, ignore
 from mlxlock.spec.digest import Sha256
 from mlxlock.spec.model_facts import ModelFacts, ModelFile
 from mlxlock.spec.names import CommitHash, RepoId
-from mlxlock.spec.sentinel import CACHE_DIR, SENTINEL_NAME
+from mlxlock.spec.sentinel import CACHE_DIR, SENTINEL_NAME, is_hashed
 from mlxlock.spec.sentinel_reader import MAX_BYTES, parse_sentinel
 from mlxlock.spec.weights import BY_SUFFIX
 from mlxlock.workspace.artifacts import list_artifacts
-from mlxlock.workspace.index import index_path, load_index
-from mlxlock.workspace.model_files import as_recorded, hash_files, list_files
+from mlxlock.workspace.index import StatIndex, index_path, load_index
+from mlxlock.workspace.model_files import as_recorded, hash_files, is_recorded, list_files
 from mlxlock.workspace.reading import look_at_model
 
 _MARKS: Final = frozenset({SENTINEL_NAME, "config.json"})
@@ -87,7 +87,12 @@ class DirectoryLibrary:
         Raises:
             DiskError: A directory cannot be read.
         """
-        return look_at_model(model.directory, follow=model.where == "cache")
+        facts = look_at_model(model.directory, follow=model.where == "cache")
+        index = self._record(model)
+        if not is_recorded(model.directory, index):
+            return facts
+        gone = sorted(index.entries.keys() - {file.path for file in facts.files})
+        return replace(facts, gone=tuple(path for path in gone if is_hashed(path)))
 
     def hashes(self, model: LocalModel, on_event: OnEvent = ignore) -> Mapping[str, Sha256]:
         """The SHA-256 of all its regular files.
@@ -112,8 +117,13 @@ class DirectoryLibrary:
         Raises:
             DiskError: It cannot be read.
         """
-        index = load_index(index_path(self._records, model.directory))
-        return as_recorded(model.directory, index)
+        return as_recorded(model.directory, self._record(model))
+
+    def _record(self, model: LocalModel) -> StatIndex:
+        """What mlxk knows of a workspace that it made; empty for what `sync` and other programs made."""
+        if model.where != "workspace":
+            return StatIndex()
+        return load_index(index_path(self._records, model.directory))
 
 
 def _directories(root: Path) -> list[str]:

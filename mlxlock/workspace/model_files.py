@@ -61,7 +61,7 @@ def as_recorded(directory: Path, index: StatIndex) -> bool | None:
     Raises:
         DiskError: A directory or file cannot be read.
     """
-    if not index.entries:
+    if not is_recorded(directory, index):
         return None
     stamps = {
         path: Stamp.of(status) for path, status in walk(directory) if path in index.entries or is_hashed(path)
@@ -70,6 +70,12 @@ def as_recorded(directory: Path, index: StatIndex) -> bool | None:
         index.trusted(path, stamp) is not None or _identity(directory, path) == index.entries[path].identity
         for path, stamp in stamps.items()
     )
+
+
+def is_recorded(directory: Path, index: StatIndex) -> bool:
+    """Whether a record is of this very directory, and not of one that stood here before: by the sentinel."""
+    entry = index.entries.get(SENTINEL_NAME)
+    return entry is not None and _identity(directory, SENTINEL_NAME) == entry.identity
 
 
 def _identity(directory: Path, path: str) -> Blake3 | None:

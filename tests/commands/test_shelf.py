@@ -204,6 +204,10 @@ def damage_index(home: Path) -> None:
     (home / "tiny" / "model.safetensors.index.json").write_text(json.dumps(told))
 
 
+def damage_vocabulary(home: Path) -> None:
+    (home / "tiny" / "sub" / "vocab.txt").unlink()
+
+
 def damage_sentinel(home: Path) -> None:
     (home / "tiny" / SENTINEL_NAME).write_text("[1]")
 
@@ -215,6 +219,7 @@ def damage_sentinel(home: Path) -> None:
         (damage_config, "`config.json` is not a JSON object"),
         (damage_weights, "it has no weights"),
         (damage_index, "names 1 tensors that are not there"),
+        (damage_vocabulary, "`sub/vocab.txt` is gone"),
         (damage_sentinel, "its sentinel: it is not a JSON object"),
     ],
 )
@@ -225,8 +230,16 @@ def test_health_sees_damage_and_exits_with_1(
     done = site.run("health", "tiny", "--json")
     told = json.loads(done.stdout)
     assert (done.returncode, told["status"], told["error"]["code"]) == (1, "error", "unhealthy")
-    assert problem in told["data"]["models"][0]["problems"][0]
+    assert any(problem in each for each in told["data"]["models"][0]["problems"])
     assert site.data("list")["models"][0]["health"] == "unhealthy"
+
+
+def test_a_directory_made_by_hand_in_a_clones_place_is_not_held_to_the_clone(site: Site, home: Path) -> None:
+    shutil.rmtree(home / "tiny")
+    by_hand(home / "tiny", other__txt=b"x")
+    (home / "tiny" / "sub" / "vocab.txt").unlink()
+    assert site.mlxk("health", "tiny") == "tiny (ws): healthy\n"
+    assert site.data("list", "tiny")["models"][0]["hash_modified"] is False
 
 
 def test_health_of_all_that_is_well(site: Site, home: Path) -> None:

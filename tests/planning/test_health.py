@@ -1,6 +1,7 @@
 """What makes a model unhealthy, from its files' names, lengths and headers."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -53,6 +54,10 @@ def test_a_whole_model_has_no_problem() -> None:
 )
 def test_what_is_wrong_is_said(found: ModelFacts, problem: str) -> None:
     assert problems_of(found) == (problem,)
+
+
+def test_what_was_there_when_it_was_made_is_missed() -> None:
+    assert problems_of(replace(facts(CONFIG), gone=("vocab.txt",))) == ("`vocab.txt` is gone",)
 
 
 def test_a_missing_shard_is_missed_once() -> None:
