@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from mlxlock.cli.completing import local_names
 from mlxlock.cli.finish import finish_anywhere
 from mlxlock.cli.options import common, common_options
 from mlxlock.cli.verb import option, verb
@@ -14,7 +15,7 @@ from mlxlock.commands.convert import convert as command
 
 
 @verb(examples=("mlxk convert ./models/chat ./models/chat-4bit --quantize 4",))
-@click.argument("source", metavar="SRC")
+@click.argument("source", metavar="SRC", shell_complete=local_names)
 @click.argument("target", metavar="DST", type=click.Path(path_type=Path))
 @option("--quantize", type=click.Choice(["2", "3", "4", "5", "6", "8"]), help="Bits a weight.")
 @option("--group-size", type=click.Choice(["32", "64", "128"]), help="Weights that share a scale.")

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from mlxlock.cli.completing import local_names
 from mlxlock.cli.finish import finish_anywhere
 from mlxlock.cli.options import common_options
 from mlxlock.cli.verb import option, verb
@@ -12,7 +13,7 @@ from mlxlock.commands.push import push as command
 
 
 @verb(examples=("mlxk push ./models/mine me/mine --private --dry-run",))
-@click.argument("model", metavar="DIR")
+@click.argument("model", metavar="DIR", shell_complete=local_names)
 @click.argument("repo")
 @option("--private", is_flag=True, help="Go on only if the repo is private.")
 @option("--create", is_flag=True, help="Make the repo when there is none.")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from mlxlock.cli.completing import model_names
+from mlxlock.cli.completing import local_names
 from mlxlock.cli.finish import finish, finish_anywhere
 from mlxlock.cli.options import common, common_options
 from mlxlock.cli.verb import CHILDS, option, verb
@@ -32,7 +32,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     ),
     exits=CHILDS,
 )
-@click.argument("model", metavar="PATH|NAME", shell_complete=model_names)
+@click.argument("model", metavar="PATH|NAME", shell_complete=local_names)
 @click.argument("prompt", required=False)
 @option("--image", type=_FILE, help="A picture, for vision models.")
 @option("--audio", type=_FILE, help="A recording, for speech-to-text models.")

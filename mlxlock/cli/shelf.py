@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mlxlock.cli.completing import model_names
+from mlxlock.cli.completing import local_names
 from mlxlock.cli.finish import finish_anywhere
 from mlxlock.cli.options import common, common_options
 from mlxlock.cli.verb import option, verb
@@ -27,7 +27,7 @@ def list_(**given: Any) -> int:
 
 
 @verb(examples=("mlxk show ./models/whisper --files",))
-@click.argument("model", metavar="NAME|PATH", shell_complete=model_names)
+@click.argument("model", metavar="NAME|PATH", shell_complete=local_names)
 @option("--files", is_flag=True, help="Name every file, with its size and SHA-256.")
 @common_options
 def show(**given: Any) -> int:
@@ -39,7 +39,7 @@ def show(**given: Any) -> int:
 
 
 @verb(examples=("mlxk health --content whisper",))
-@click.argument("models", nargs=-1, metavar="[NAME|PATH]...", shell_complete=model_names)
+@click.argument("models", nargs=-1, metavar="[NAME|PATH]...", shell_complete=local_names)
 @option("--content", is_flag=True, help="Read and compare every byte.")
 @common_options
 def health(**given: Any) -> int:
@@ -52,7 +52,9 @@ def health(**given: Any) -> int:
 
 
 @verb(examples=("mlxk rm mlx-community/whisper-tiny@1a2b3c4d",))
-@click.argument("models", nargs=-1, required=True, metavar="REPO[@REVISION]|PATH...")
+@click.argument(
+    "models", nargs=-1, required=True, metavar="REPO[@REVISION]|PATH...", shell_complete=local_names
+)
 @option("-y", "--yes", is_flag=True, help="Do not ask.")
 @option("--dry-run", is_flag=True, help="Say what would go; remove nothing.")
 @common_options

@@ -107,6 +107,15 @@ def test_another_project_is_asked_where_one_is_named(site: Site, tmp_path: Path)
     assert offered(site, "bash", "mlxk", "run", "", more={"MLXK_PROJECT": str(other.root)}) == {"elsewhere"}
 
 
+@pytest.mark.parametrize("verb", ["run", "show", "health", "convert", "push"])
+def test_models_of_the_machine_where_a_verb_takes_them(site: Site, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "home" / "whisper-tiny").mkdir(parents=True)
+    (tmp_path / "home" / "whisper-tiny" / "config.json").write_text("{}")
+    more = {"MLXK_WORKSPACE_HOME": str(tmp_path / "home")}
+    assert offered(site, "bash", "mlxk", verb, "whi", more=more) == {"whisper-tiny"}
+    assert offered(site, "bash", "mlxk", verb, "ch", more=more) == {"chat"}
+
+
 def test_a_broken_project_offers_nothing_and_says_nothing(site: Site) -> None:
     site.write("[models")
     site.lock_path.write_text("<<<<<<< ours\n")
