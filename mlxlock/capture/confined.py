@@ -6,7 +6,7 @@ Owns the way from `Means` to an `Enclosure`. Which means there are is the backen
 from pathlib import Path
 
 from mlxlock.capture.confinement import NETWORK_ABI, Means, confine
-from mlxlock.capture.diagnosis import WITHOUT, explain_kernel
+from mlxlock.capture.diagnosis import explain_kernel
 from mlxlock.capture.supervise import STUB, Enclosure, supervise
 from mlxlock.errors import SandboxError
 from mlxlock.ports import Job, Outcome
@@ -54,7 +54,7 @@ class Confined:
             raise SandboxError(
                 "this kernel cannot keep a first run to the recording mirror: "
                 "without namespaces, TCP is limited by Landlock from Linux 6.7 on",
-                hint=f"allow user namespaces, or {WITHOUT}",
+                hint="use a kernel from 6.7 on",
             )
         enclosure = Enclosure(
             python=self._python,

@@ -169,7 +169,6 @@ def _await(child: int, control: socket.socket) -> int:
             return status
         ready, _, _ = select.select([control.fileno(), wake], [], [])
         if control.fileno() in ready:
-            os.kill(child, signal.SIGKILL)
             return _SIGNALLED + signal.SIGKILL
         os.read(wake, _CHUNK_BYTES)
 

@@ -3,6 +3,7 @@
 As root, every suite here runs twice: as root and, through `setpriv`, as a user without any privilege.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -166,3 +167,13 @@ def own(user: User, *paths: Path) -> None:
     if user.prefix:
         for path in paths:
             os.chown(path, _PLAIN_ID, _PLAIN_ID)
+
+
+def somebody_holds(path: Path) -> bool:
+    """Whether any process has the lock on a file."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -1,7 +1,6 @@
 """Without a sandbox: what still holds for a program that behaves."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from mlxlock.capture.none import NoSandbox
 from mlxlock.errors import SandboxError
 from mlxlock.ports import Job, Outcome
+from tests.capture.conftest import somebody_holds
 from tests.capture.driver import GREETING, job_of
 
 
@@ -36,28 +36,29 @@ def test_the_environment_is_exactly_what_was_given() -> None:
     assert NoSandbox().run(job).stdout == "ONLY=this {hub}\n"
 
 
-_LEAVES = (
-    "import os, sys, time\n"
-    "if os.fork() == 0:\n"
-    "    os.setsid()\n"
-    "    if os.fork():\n"
-    "        os._exit(0)\n"
-    "    while True:\n"
-    "        open(sys.argv[1], 'w').write(str(time.time())); time.sleep(0.01)\n"
-    "while not os.path.exists(sys.argv[1]):\n"
-    "    time.sleep(0.01)\n"
-    "time.sleep(float(sys.argv[2]))\n"
-)
+_LEAVES = """
+import fcntl, os, sys, time
+fcntl.flock(os.open(sys.argv[1], os.O_RDWR), fcntl.LOCK_EX)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    open(sys.argv[1] + ".ready", "w").close()
+    time.sleep(60)
+while not os.path.exists(sys.argv[1] + ".ready"):
+    time.sleep(0.01)
+time.sleep(float(sys.argv[2]))
+"""
 
 
 @pytest.mark.parametrize(("lasts", "timed_out"), [("60", True), ("0", False)])
 def test_what_left_its_session_ends_too(tmp_path: Path, lasts: str, timed_out: bool) -> None:
-    beat = tmp_path / "beat"
-    outcome = run(_LEAVES, str(beat), lasts, timeout_s=0.8)
+    held = tmp_path / "held"
+    held.touch()
+    outcome = run(_LEAVES, str(held), lasts, timeout_s=1 if timed_out else 30)
     assert (outcome.timed_out, outcome.exit_code) == (timed_out, 137 if timed_out else 0)
-    before = beat.read_text(encoding="ascii")
-    time.sleep(0.1)
-    assert beat.read_text(encoding="ascii") == before
+    assert (tmp_path / "held.ready").exists()
+    assert not somebody_holds(held)
 
 
 def test_a_signal_is_told_as_a_shell_tells_it() -> None:

@@ -108,9 +108,9 @@ def test_a_job_runs_behind_its_profile_with_the_ports_it_really_has(tmp_path: Pa
         "port = int(os.environ['HUB'])\n"
         "print(socket.create_connection(('127.0.0.1', port)).recv(99).decode(), port)\n"
         "try:\n"
-        "    socket.create_connection(('::1', port))\n"
-        "except ConnectionRefusedError:\n"
-        "    print('refused')\n"
+        "    socket.create_server(('::1', port), family=socket.AF_INET6)\n"
+        "except OSError:\n"
+        "    print('taken')\n"
     )
     work, kept = tmp_path / "work", tmp_path / "kept.sb"
     work.mkdir()
@@ -120,7 +120,7 @@ def test_a_job_runs_behind_its_profile_with_the_ports_it_really_has(tmp_path: Pa
     outcome = seatbelt(tmp_path, script).run(job_of(order))
     greeting, port = outcome.stdout.splitlines()[0].rsplit(" ", 1)
     assert greeting == GREETING.format("hub"), outcome.stderr
-    assert outcome.stdout.splitlines()[1] == "refused"
+    assert outcome.stdout.splitlines()[1] == "taken"
     text = kept.read_text(encoding="utf-8")
     assert f'(allow network-outbound (remote ip "localhost:{port}"))' in text
     assert f'(allow file-read* file-write* (subpath "{work.resolve()}"))' in text

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlxlock.capture.view import Mount, mounts
+from mlxlock.capture.view import Mount, masks, mounts
 from mlxlock.errors import SandboxError
 
 HOME = Path("/home/ada")
@@ -73,3 +73,22 @@ def test_a_user_without_a_home_is_still_kept_from_the_whole_disk(tmp_path: Path)
     assert shown(*mounts([tmp_path], [], home=None)) == [(str(tmp_path), False)]
     with pytest.raises(SandboxError, match="would open the whole of `/`"):
         mounts([Path("/")], [], home=None)
+
+
+def test_what_is_hidden_is_covered_under_each_of_its_names(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    (real / ".git").mkdir(parents=True)
+    (real / "settings").touch()
+    (real / ".env").symlink_to("settings")
+    (tmp_path / "link").symlink_to("real")
+    project = tmp_path / "link"
+    found = masks([project / ".git", project / ".env", project / "absent"], mounts([project], [], home=HOME))
+    assert {str(mask.target.relative_to(tmp_path)) for mask in found} == {
+        *("link/.git", "real/.git", "link/settings", "real/settings"),
+    }
+
+
+def test_what_is_hidden_elsewhere_needs_no_mask(tmp_path: Path) -> None:
+    (tmp_path / "shown").mkdir()
+    (tmp_path / ".env").touch()
+    assert masks([tmp_path / ".env"], mounts([tmp_path / "shown"], [], home=HOME)) == ()
