@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from mlxlock.commands.report import Columns, Json, Line, Raw, Report
 from mlxlock.errors import LockfileError
 from mlxlock.ports import Advanced, Finished, Note, Started
-from mlxlock.render import Look, Progress, safe, show_error, show_report
+from mlxlock.render import Look, safe, show_error, show_report
+from mlxlock.render.progress import Progress
 from mlxlock.render.text import Color, cut, painted, width
 
 HOSTILE = {

@@ -11,7 +11,8 @@ from mlxlock.cli.wiring import Choices, wire
 from mlxlock.commands.project import Project
 from mlxlock.commands.report import Report
 from mlxlock.ports import Ports
-from mlxlock.render import Progress, show_report
+from mlxlock.render import show_report
+from mlxlock.render.progress import Progress
 
 Run = Callable[[Ports, Project], Report]
 RunAnywhere = Callable[[Ports, Project | None], Report]
