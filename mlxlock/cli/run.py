@@ -68,6 +68,7 @@ def run(**given: Any) -> int:
         **given,
         read_stdin=_all_of_stdin,
         interactive=sys.stdin is not None and sys.stdin.isatty(),
+        terminal=sys.stdout is not None and sys.stdout.isatty(),
         json=look.json,
         verbose=bool(look.verbose),
     )

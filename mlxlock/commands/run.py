@@ -35,6 +35,7 @@ class RunOptions:
         prompt: `-` for stdin.
         read_stdin: Reads all of it.
         interactive: Whether stdin is a terminal.
+        terminal: Whether stdout is one.
         online: Whether a first run may fetch what it needs.
         no_network: Whether a sandbox takes the network away.
         json: Whether the answer is to be JSON, so that the child may not print.
@@ -60,6 +61,7 @@ class RunOptions:
     no_network: bool = False
     read_stdin: Callable[[], str] = str
     interactive: bool = False
+    terminal: bool = False
     json: bool = False
     verbose: bool = False
 
@@ -144,7 +146,13 @@ def _job(subject: Subject, options: RunOptions, *, chats: bool) -> Mapping[str, 
         )
     _check_output(options.output)
     job = asked_job(subject.kind, {name: value for name, value in asked.items() if name != "output"})
-    return {**job, "stream": not options.json, "exercise": False, "text_limit": MAX_CHARS}
+    return {
+        **job,
+        "stream": not options.json,
+        "tame": options.terminal,
+        "exercise": False,
+        "text_limit": MAX_CHARS,
+    }
 
 
 def _asked(options: RunOptions) -> dict[str, Json]:

@@ -62,6 +62,7 @@ class Job(NamedTuple):
         wav: Where tts writes its sound.
         phase_file: Where the phase is written at its start: import, load or generate.
         stream: Print the text as it comes; nothing else is ever written to stdout.
+        tame: Whether the text ends on a terminal, also when stdout is none: a sandbox is between them.
         text_limit: How many characters of the text stand in RESULT.json.
         exercise: Make the model work even where it would rather not: no end before eight tokens, and no
             silence for Whisper. The default is the opposite of `stream`.
@@ -86,6 +87,7 @@ class Job(NamedTuple):
     wav: str | None = None
     phase_file: str | None = None
     stream: bool = False
+    tame: bool = False
     text_limit: int = _TEXT_LIMIT
     exercise: bool = True
 
@@ -193,7 +195,7 @@ def _check(job: Job) -> None:
     """Refuse values that a library would only stumble over later."""
     if (job.max_tokens is not None and job.max_tokens < 1) or not 0 <= job.seed < 2**32:
         raise RunError("bad-job", "`max_tokens` must be at least 1, and `seed` between 0 and 2**32 - 1")
-    for option in ("trust_remote_code", "stream", "exercise"):
+    for option in ("trust_remote_code", "stream", "tame", "exercise"):
         if not isinstance(getattr(job, option), bool):
             raise RunError("bad-job", f"`{option}` must be true or false")
     for option in ("model", "image", "audio", "ref_audio"):
@@ -230,7 +232,7 @@ class Show:
     def __init__(self, job: Job) -> None:
         self._stream = job.stream
         self._stdout = sys.stdout
-        self._tame = job.stream and self._stdout.isatty()
+        self._tame = job.stream and (job.tame or self._stdout.isatty())
         self._last = ""
 
     def __call__(self, text: str) -> None:

@@ -277,6 +277,7 @@ def test_on_a_terminal_without_a_prompt_it_is_a_chat(place: Place) -> None:
     with os.fdopen(ours), os.fdopen(theirs) as terminal:
         subprocess.run(command, cwd=place.root, env=place.env, stdin=terminal, check=True, timeout=60)
     (call,) = place.python.calls()
+    assert call["job"]["tame"] is False
     assert call["argv"][1].endswith("/chat.py")
     assert call["job"]["system"] == "s"
 
@@ -367,3 +368,13 @@ def test_json_holds_the_answer_and_nothing_is_printed_beside_it(place: Place) ->
     data = place.data("run", "models/chat", "hi")
     assert (data["text"], data["kind"], data["exit_code"], data["appeared"]) == ("an answer", "text", 0, None)
     assert place.python.calls()[-1]["job"]["stream"] is False
+
+
+def test_a_runner_is_told_when_its_text_ends_on_a_terminal(place: Place) -> None:
+    ours, theirs = pty.openpty()
+    command = place.command("run", "models/chat", "hi")
+    with os.fdopen(ours), os.fdopen(theirs) as terminal:
+        subprocess.run(
+            command, cwd=place.root, env=place.env, stdin=subprocess.DEVNULL, stdout=terminal, check=True
+        )
+    assert place.python.calls()[-1]["job"]["tame"] is True

@@ -121,6 +121,9 @@ def test_a_terminal_gets_nothing_that_it_could_obey(tiny_models: Path) -> None:
     os.close(theirs)
     assert os.read(ours, 100).decode() == "a\ufffd[2Jb\ufffdc\td\r\n"
     os.close(ours)
+    tamed = code.replace("stream=True", "stream=True, tame=True")
+    enclosed = subprocess.run([sys.executable, "-c", tamed], capture_output=True, check=True)
+    assert enclosed.stdout.decode() == "a\ufffd[2Jb\ufffdc\td\n"
     piped = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert piped.stdout.decode() == "a\x1b[2Jb\u202ec\td\n"
 
