@@ -14,7 +14,7 @@ from typing import Final
 
 from mlxlock.capture.backends import BACKENDS, Backend
 from mlxlock.capture.candidate import Candidate, Level
-from mlxlock.capture.diagnosis import WITHOUT, NoProgramError
+from mlxlock.capture.diagnosis import WITHOUT, NoLandlockError, NoProgramError
 from mlxlock.capture.measure import measure
 from mlxlock.capture.measured import known_level, remember
 from mlxlock.capture.search import Search
@@ -146,8 +146,12 @@ def _refusal(require: Level, tried: _Tried) -> SandboxError:
 
 
 def _most_telling(refusals: Sequence[SandboxError]) -> SandboxError:
-    """A missing program says less than what the kernel refused to do without it."""
-    return next((error for error in refusals if not isinstance(error, NoProgramError)), refusals[0])
+    """What the kernel refused says most; then comes a program to install, then another kernel."""
+    return min(refusals, key=_rank)
+
+
+def _rank(error: SandboxError) -> int:
+    return 2 if isinstance(error, NoLandlockError) else int(isinstance(error, NoProgramError))
 
 
 def _fallen(partial: Graded, tried: _Tried) -> str:

@@ -26,6 +26,10 @@ class NoProgramError(SandboxError):
     """The program that a backend needs is not installed."""
 
 
+class NoLandlockError(SandboxError):
+    """The kernel cannot do what a backend needs no program for."""
+
+
 def _always(_proc_sys: Path) -> bool:
     return True
 
@@ -36,6 +40,16 @@ def _is_zero(switch: str) -> Callable[[Path], bool]:
         return path.is_file() and path.read_text(encoding="ascii").strip() == "0"
 
     return check
+
+
+def _apparmor_alone(proc_sys: Path) -> bool:
+    """Whether Ubuntu's switch is on, and no filter of a container's is in front of it."""
+    switch = proc_sys / "kernel/apparmor_restrict_unprivileged_userns"
+    status = proc_sys.parent / "self/status"
+    filtered = status.is_file() and "\nSeccomp:\t0" not in status.read_text(
+        encoding="ascii", errors="replace"
+    )
+    return switch.is_file() and switch.read_text(encoding="ascii").strip() == "1" and not filtered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +65,7 @@ _APPARMOR_CURE: Final = "allow them: `sudo sysctl -w kernel.apparmor_restrict_un
 _KNOWN: Final = (
     _Known(said="setting up uid map: Permission denied", cause=_APPARMOR, cure=_APPARMOR_CURE),
     _Known(said="loopback: Failed RTM_NEWADDR", cause=_APPARMOR, cure=_APPARMOR_CURE),
+    _Known(said="No permissions to creat", cause=_APPARMOR, cure=_APPARMOR_CURE, when=_apparmor_alone),
     _Known(
         said="No permissions to creat",  # "create new namespace", and "creating" in newer versions
         cause="the kernel forbids unprivileged user namespaces",
@@ -98,6 +113,7 @@ _NO_LANDLOCK: Final = (
 _KNOWN_OF_KERNEL: Final = (
     _Known(said="mlxk: uid map: ", cause=_APPARMOR, cure=_APPARMOR_CURE),
     _Known(said="mlxk: loopback: ", cause=_APPARMOR, cure=_APPARMOR_CURE),
+    _Known(said=_NO_NAMESPACES, cause=_APPARMOR, cure=_APPARMOR_CURE, when=_apparmor_alone),
     _Known(
         said=_NO_NAMESPACES,
         cause="the kernel forbids unprivileged user namespaces",
@@ -127,9 +143,9 @@ _KNOWN_OF_KERNEL: Final = (
 )
 
 
-def without_landlock() -> SandboxError:
+def without_landlock() -> NoLandlockError:
     """What there is to say when the kernel has no Landlock."""
-    return SandboxError("this kernel has no Landlock, or it is switched off", hint=_NO_LANDLOCK)
+    return NoLandlockError("this kernel has no Landlock, or it is switched off", hint=_NO_LANDLOCK)
 
 
 def explain_kernel(said: str, *, proc_sys: Path = _PROC_SYS) -> SandboxError:

@@ -12,6 +12,7 @@ import pytest
 from mlxlock.capture.backends import BACKENDS, Backend
 from mlxlock.capture.candidate import Candidate, Level
 from mlxlock.capture.choose import Choice, choose
+from mlxlock.capture.diagnosis import without_landlock
 from mlxlock.capture.linux_bwrap import find_bwrap
 from mlxlock.capture.none import NoSandbox
 from mlxlock.capture.search import Search
@@ -137,6 +138,16 @@ def test_what_the_kernel_refuses_says_more_than_a_missing_binary() -> None:
     with pytest.raises(SandboxError) as caught:
         choose("full", project=None, choice=choice)
     assert caught.value.hint == "repair it"
+
+
+def test_a_program_to_install_is_a_better_cure_than_another_kernel() -> None:
+    def find(_search: Search) -> Iterator[Candidate]:
+        raise without_landlock()
+
+    old = Backend(name="old", platform=sys.platform, claims="full", find=find)
+    for backends in ((old, *ONLY["linux-bwrap"]), (*ONLY["linux-bwrap"], old)):
+        with pytest.raises(SandboxError, match="no `bwrap`"):
+            choose("full", project=None, choice=Choice(which=lambda _name, _path: None, backends=backends))
 
 
 @pytest.mark.parametrize("place", ["bin", ".venv/bin"])

@@ -105,6 +105,21 @@ def test_a_kernel_switch_decides_between_two_causes(
     assert cure not in str(explain(said, proc_sys=tmp_path).hint)
 
 
+@pytest.mark.parametrize("said", ["mlxk: unshare: Operation not permitted", "No permissions to create new"])
+def test_ubuntus_switch_is_the_cause_where_no_container_is(tmp_path: Path, said: str) -> None:
+    explain = explain_kernel if said.startswith("mlxk") else explain_bwrap
+    switch, status = tmp_path / "sys/kernel/apparmor_restrict_unprivileged_userns", tmp_path / "self/status"
+    for path, text in ((switch, "1\n"), (status, "Name:\tmlxk\nSeccomp:\t0\n")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="ascii")
+    assert "AppArmor" in explain(said, proc_sys=tmp_path / "sys").reason
+    status.write_text("Name:\tmlxk\nSeccomp:\t2\n", encoding="ascii")
+    assert "container" in explain(said, proc_sys=tmp_path / "sys").reason
+    status.write_text("Name:\tmlxk\nSeccomp:\t0\n", encoding="ascii")
+    switch.write_text("0\n", encoding="ascii")
+    assert "container" in explain(said, proc_sys=tmp_path / "sys").reason
+
+
 def test_a_kernel_without_landlock_is_told_which_one_has_it() -> None:
     assert "5.13" in str(without_landlock().hint)
 
