@@ -591,6 +591,15 @@ class Workspaces(Protocol):
         """
         ...
 
+    def remove(self, directory: Path) -> None:
+        """Take a whole directory away: gone at once, its space freed afterwards.
+
+        Raises:
+            DiskError: The disk refuses.
+            BusyError: Another process makes it, and does not end.
+        """
+        ...
+
 
 # --- running strangers' code --------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ A name means the Hugging Face cache, and in full: nothing is removed by a part o
 only by its path, and only one that mlxk or mlx-knife made; what the project's lock names goes by `remove`.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from mlxlock.commands.locate import all_shelves
 from mlxlock.commands.project import Project
 from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.errors import UsageError
-from mlxlock.fs import disk_errors
 from mlxlock.planning.naming import Asked, matches
 from mlxlock.ports import LocalModel, Ports
 from mlxlock.spec.toml_text import shown
@@ -144,10 +142,7 @@ def _cache_of(model: LocalModel) -> Path:
 def _remove(going: _Going, ports: Ports) -> None:
     first = going.models[0]
     if first.where == "workspace":
-        trash = first.directory.parent / f".mlxk_trash-{first.directory.name}"
-        with disk_errors(first.directory, doing="remove"):
-            first.directory.rename(trash)
-            shutil.rmtree(trash)
+        ports.workspaces().remove(first.directory)
         return
     assert first.repo is not None  # noqa: S101 - a cache names each of its models' repos
     ports.hub_cache().remove(first.repo, None if going.whole else first.revision)

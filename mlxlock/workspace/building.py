@@ -78,15 +78,9 @@ class DirectoryWorkspaces:
         """
         index = index_path(self._records, target)
         stage = stage_of(target)
-        for directory in (self._records, target.parent):
-            with disk_errors(directory, doing="make"):
-                directory.mkdir(parents=True, exist_ok=True)
-        waiting = Note(text=f"another mlxk makes `{target}`: waiting for it to end")
-        with locked(
-            index.with_suffix(".lock"),
-            timeout_s=_LOCK_TIMEOUT_S,
-            on_wait=lambda: self._on_event(waiting),
-        ):
+        with disk_errors(target.parent, doing="make"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        with self._alone(target):
             _clear(stage)
             with disk_errors(stage, doing="make"):
                 stage.mkdir()
@@ -97,6 +91,29 @@ class DirectoryWorkspaces:
                     )
             finally:
                 _clear(stage)
+
+    def remove(self, directory: Path) -> None:
+        """Take a whole directory away: gone at once, its space freed afterwards.
+
+        Raises:
+            DiskError: The disk refuses.
+            BusyError: Another process makes it, and does not end.
+        """
+        stage = stage_of(directory)
+        with self._alone(directory), disk_errors(directory, doing="remove"):
+            _clear(stage)
+            directory.rename(stage)
+            _clear(stage)
+            index_path(self._records, directory).unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self, target: Path) -> Iterator[None]:
+        with disk_errors(self._records, doing="make"):
+            self._records.mkdir(parents=True, exist_ok=True)
+        waiting = Note(text=f"another mlxk works on `{target}`: waiting for it to end")
+        lock = index_path(self._records, target).with_suffix(".lock")
+        with locked(lock, timeout_s=_LOCK_TIMEOUT_S, on_wait=lambda: self._on_event(waiting)):
+            yield
 
     def _written(self, sentinel: Sentinel) -> bytes:
         now = self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from mlxlock.workspace.building import STAGE_PREFIX, stage_of
 from tests.commands.site import Site, contents
-from tests.testhub import Corrupt, LoopbackHub, Pattern, Repo, lfs
+from tests.testhub import Corrupt, LoopbackHub, Pattern, Repo, Slow, lfs
 
 TINY = "org/tiny"
 SENTINEL = ".mlxk_workspace.json"
@@ -275,6 +276,44 @@ def test_what_a_killed_clone_staged_is_cleared_by_the_next_one(site: Site) -> No
     site.mlxk("clone", TINY)
     assert whole(site.root / "tiny")
     assert not litter(site.root)
+
+
+def test_a_killed_download_continues_where_it_was(site: Site, loopback_hub: LoopbackHub) -> None:
+    size_bytes = 8 << 20
+    loopback_hub.repo("org/big").commit({"config.json": b"{}", "model.safetensors": Pattern(size=size_bytes)})
+    loopback_hub.fault("model.safetensors", Slow(bytes_per_s=size_bytes), server="cdn")
+    partial = site.store / "partial"
+    with subprocess.Popen(
+        site.command("clone", "org/big"), cwd=site.root, env=site.env, stderr=subprocess.DEVNULL
+    ) as process:
+        while not [path for path in partial.glob("sha256-*") if path.stat().st_size > size_bytes // 8]:
+            time.sleep(0.01)
+        process.kill()
+    assert not (site.root / "big").exists()
+    loopback_hub.forget_requests()
+    site.mlxk("clone", "org/big")
+    ranges = [request.range for request in loopback_hub.requests if request.server == "cdn"]
+    assert len(ranges) == 1
+    assert int((ranges[0] or "bytes=0-").removeprefix("bytes=").rstrip("-")) > size_bytes // 16
+    assert sentinel(site.root / "big")["content_hash"] == by_sha256sum(site.root / "big")
+
+
+def other_volume(than: Path) -> Path | None:
+    """A directory on another filesystem that anybody may write to."""
+    places = [Path(name) for name in ("/dev/shm", "/run/shm", "/var/tmp", "/tmp")]  # noqa: S108 - looked for
+    return next(
+        (place for place in places if place.is_dir() and place.stat().st_dev != than.stat().st_dev), None
+    )
+
+
+def test_it_works_on_another_volume_than_the_store(site: Site, tmp_path: Path) -> None:
+    volume = other_volume(tmp_path)
+    if volume is None:
+        pytest.skip("there is one filesystem here")
+    with TemporaryDirectory(dir=volume) as name:
+        site.mlxk("clone", TINY, f"{name}/tiny")
+        assert whole(Path(name) / "tiny")
+        assert site.data("clone", TINY, f"{name}/tiny")["changed"] is False
 
 
 def test_two_workspaces_share_the_bytes_of_their_weights(site: Site) -> None:

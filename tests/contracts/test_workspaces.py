@@ -12,7 +12,7 @@ from mlxlock.spec.digest import content_hash
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath
 from mlxlock.spec.sentinel import SENTINEL_NAME, Sentinel
 from mlxlock.spec.sentinel_reader import parse_sentinel
-from mlxlock.workspace.building import DirectoryWorkspaces
+from mlxlock.workspace.building import DirectoryWorkspaces, stage_of
 from mlxlock.workspace.hub_cache import DirectoryHubCache
 from mlxlock.workspace.library import DirectoryLibrary
 from tests.commands.site import contents
@@ -145,6 +145,16 @@ def test_the_library_knows_what_was_made_and_what_was_changed_since(desk: Desk) 
     (desk.target / "new").unlink()
     (desk.target / SENTINEL_NAME).unlink()
     assert desk.library.as_made(desk.model()) is None
+
+
+def test_what_is_removed_is_gone_with_its_record_and_with_what_a_killed_removal_left(desk: Desk) -> None:
+    with desk.workspaces.building(desk.target) as building:
+        desk.make(building)
+    stage_of(desk.target).mkdir()
+    (stage_of(desk.target) / "left").write_text("by a killed run")
+    desk.workspaces.remove(desk.target)
+    assert sorted(path.name for path in desk.target.parent.iterdir()) == [".hf_cache"]
+    assert not list((desk.base / "records").glob("*.index"))
 
 
 def test_copied_files_are_followed_and_become_regular(desk: Desk) -> None:
