@@ -23,12 +23,13 @@ from mlxlock.errors import MlxlockError
 from mlxlock.fs import disk_errors
 from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.planning.policy import untrusted
-from mlxlock.ports import Job, Laboratory, Mirror, Ports, withhold_nothing
+from mlxlock.ports import Job, Laboratory, Mirror, Ports, Service, withhold_nothing
 from mlxlock.spec.names import RepoId, Revision
 
 STDERR_BYTES: Final = 64 * 1024
 MAX_ANSWER_BYTES: Final = 64 << 20
 LONGEST_S: Final = 7 * 24 * 3600.0
+HUB_PORT: Final = 8001
 MEDIA: Final = ("image", "audio", "ref_audio")
 
 
@@ -120,7 +121,7 @@ class _Run:
         if self.launch.enclosed:
             return self._enclosed()
         with ExitStack() as stack:
-            mirror = self._mirror() if self.launch.online else None
+            mirror = self._mirror() if self.launch.online else self._mirror_of_lock()
             endpoint = None if mirror is None else stack.enter_context(self.laboratory.reachable(mirror))
             said = None if self.launch.verbose else stack.enter_context((self.scratch / "stderr").open("w+b"))
             stdout = (said or sys.stderr.buffer) if self.launch.aside else None
@@ -129,8 +130,8 @@ class _Run:
         return self._ended(code, stderr, () if mirror is None else mirror.failures())
 
     def _enclosed(self) -> Ended:
-        subject = self.launch.subject
-        variables = self._variables(None)
+        subject, mirror = self.launch.subject, self._mirror_of_lock()
+        variables = self._variables(None if mirror is None else f"http://127.0.0.1:{{hub}}{mirror.prefix}")
         media = (self.launch.job.get(name) for name in MEDIA)
         readable = [
             subject.directory,
@@ -147,6 +148,7 @@ class _Run:
             writable=(self.scratch, self._cache),
             timeout_s=LONGEST_S,
             passthrough=not self.launch.aside,
+            services={} if mirror is None else {"hub": Service(port=HUB_PORT, serve=mirror.serve)},
         )
         outcome = self.laboratory.sandbox().run(job)
         return self._ended(outcome.exit_code, outcome.stderr, ())
@@ -184,6 +186,11 @@ class _Run:
                 directory.mkdir(parents=True, exist_ok=True)
         hub = {"HF_HUB_CACHE": str(self._hub)} if self.launch.subject.hub else {}
         return witnessed({**setting.variables, **hub}, self.laboratory, self.scratch, self._testimony)
+
+    def _mirror_of_lock(self) -> Mirror | None:
+        """For a model that asks the Hub's API even when offline: a mirror that has the lock and no more."""
+        served = self.launch.subject.served
+        return self.laboratory.mirror_of(served, self.scratch / "phase") if served else None
 
     def _mirror(self) -> Mirror:
         """A mirror for which what `.hf_cache` holds already means what it meant."""

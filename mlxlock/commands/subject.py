@@ -17,6 +17,7 @@ from mlxlock.commands.selection import seen_models
 from mlxlock.commands.sync import check_fresh
 from mlxlock.errors import DriftError, PolicyError, UsageError
 from mlxlock.planning.layout import CACHE_DIR, lay_out
+from mlxlock.planning.proving import locked_pins, needs_a_mirror
 from mlxlock.planning.run_job import RUNNABLE
 from mlxlock.planning.verdict import judge
 from mlxlock.ports import LocalModel, Ports
@@ -24,6 +25,7 @@ from mlxlock.spec.inspection import remote_code
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest import Manifest, remote_code_of
 from mlxlock.spec.names import RepoId, Revision
+from mlxlock.spec.record import Pin
 from mlxlock.spec.toml_text import shown
 
 _HUB_ABOVE_SNAPSHOT: Final = 2
@@ -43,6 +45,7 @@ class Subject:
         hub: The Hugging Face cache that holds it, to be read beside.
         pins: What revisions mean already.
         artifacts: What the manifest says that they mean.
+        served: What a mirror has to answer with for it to run offline; empty when it needs none.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Subject:
     hub: Path | None = None
     pins: Mapping[Key, Revision] = field(default_factory=dict)
     artifacts: Mapping[RepoId, Revision] = field(default_factory=dict)
+    served: tuple[Pin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,7 @@ def _of_lock(found: LocalModel, wish: Wish, ports: Ports, project: Project) -> S
         cache=wish.cache or root.resolve() / CACHE_DIR,
         pins=dict(pins_of(lockfile.models)),
         artifacts=manifest.artifacts,
+        served=locked_pins(model) if needs_a_mirror(model) else (),
     )
 
 

@@ -163,6 +163,12 @@ def missed_by(exchanges: Iterable[Exchange]) -> Iterator[Missed]:
             )
 
 
+def needs_a_mirror(model: LockedModel) -> bool:
+    """Whether a model was shown to run offline only with a mirror that answers from the lock."""
+    levels = {proof.offline for proof in model.proofs}
+    return "served" in levels and "proven" not in levels
+
+
 def asks_the_api(replay: Replay) -> bool:
     """Whether it asked what no cache can answer: then a mirror that answers from the lock may do."""
     return any(missed.api for missed in replay.missed)

@@ -9,9 +9,10 @@ from mlxlock.planning.proving import (
     capture_objections,
     locked_pins,
     missed_by,
+    needs_a_mirror,
     replay_objections,
 )
-from mlxlock.spec.lockfile import LockedModel
+from mlxlock.spec.lockfile import LockedModel, OfflineLevel, Proof
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath
 from mlxlock.spec.record import Compared, Exchange, Missed, Output, Replay
 from tests.planning.locks import COMMIT, OTHER, artifact, model, seen
@@ -183,6 +184,20 @@ def test_what_such_a_mirror_did_not_have_was_asked_in_vain() -> None:
         "org/other/x.json",
         "/api/telemetry",
     ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "needs"),
+    [((), False), (("proven",), False), (("served",), True), (("served", "proven"), False)],
+)
+def test_a_model_that_some_environment_ran_without_needs_no_mirror(
+    levels: tuple[OfflineLevel, ...], *, needs: bool
+) -> None:
+    proofs = tuple(
+        Proof(environment=f"{number}", first_run="a", sandbox="full", offline=level, compared="output")
+        for number, level in enumerate(levels)
+    )
+    assert needs_a_mirror(replace(MODEL, proofs=proofs)) is needs
 
 
 def test_only_who_asks_the_api_may_need_a_mirror() -> None:
