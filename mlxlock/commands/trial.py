@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from mlxlock.commands.linked_model import link_files
+from mlxlock.commands.secrets import secrets_below
 from mlxlock.commands.witnessed import witnessed
 from mlxlock.errors import FirstRunError
 from mlxlock.outside import Egress, Proxy
@@ -160,10 +161,11 @@ def run_trial(
     setting = laboratory.setting(bench.workspace, bench.scratch, endpoint, proxy=proxy)
     for directory in setting.directories:
         directory.mkdir(parents=True, exist_ok=True)
+    own = trial.project if trial.run.command is not None else None
     job = Job(
         argv=_argv(trial, laboratory, bench),
         env=_watched(setting.variables, laboratory, bench),
-        cwd=trial.project if trial.run.command else bench.workspace,
+        cwd=own or bench.workspace,
         readable=(
             bench.workspace,
             *_of_project(trial),
@@ -174,7 +176,7 @@ def run_trial(
         timeout_s=trial.run.timeout_s or DEFAULT_TIMEOUT_S,
         memory_bytes=_memory_bytes(trial),
         waited_s=None if mirror is None else mirror.fetching_s,
-        hidden=(*trial.hidden, *_secrets(trial, laboratory)),
+        hidden=(*trial.hidden, *secrets_below(own, laboratory.interpreter().readable)),
         services=dict(_services(mirror, egress)),
     )
     return laboratory.sandbox().run(job)
@@ -220,20 +222,6 @@ def _of_project(trial: Trial) -> tuple[Path, ...]:
         return (trial.project,)
     named = (trial.run.options.get(key) for key in MEDIA_KEYS)
     return tuple(trial.project / str(path) for path in named if path is not None)
-
-
-def _secrets(trial: Trial, laboratory: Laboratory) -> Iterator[Path]:
-    """Every `.git` and `.env*` below the project, for its own command; an environment named so is not one."""
-    needed = laboratory.interpreter().readable
-    for place, folders, files in os.walk(trial.project) if trial.run.command is not None else ():
-        found = {
-            name
-            for name in (*folders, *files)
-            if (name == ".git" or name.startswith(".env"))
-            and not any(path.is_relative_to(Path(place, name)) for path in needed)
-        }
-        folders[:] = [name for name in folders if name not in found]
-        yield from (Path(place, name) for name in sorted(found))
 
 
 def _argv(trial: Trial, laboratory: Laboratory, bench: Bench) -> tuple[str, ...]:
