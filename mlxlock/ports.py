@@ -23,12 +23,14 @@ if TYPE_CHECKING:  # whoever shows progress needs none of these, and `--help` ne
     from mlxlock.planning.layout import Tree
     from mlxlock.planning.plan import Inventory, Plan
     from mlxlock.spec.digest import Blake3, Sha256
+    from mlxlock.spec.effects import Download
     from mlxlock.spec.model_facts import ModelFacts, ModelFile
     from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, Revision
     from mlxlock.spec.record import CachedRepo, Exchange, Left, Pin, RunnerEnvironment, SandboxLevel
     from mlxlock.spec.resolution import FileEntry, RemoteFile, Resolution
     from mlxlock.spec.sentinel import Sentinel
     from mlxlock.spec.sentinel_reader import SeenSentinel
+    from mlxlock.spec.urls import Url
 
 # --- progress -----------------------------------------------------------------------------------------------
 
@@ -815,8 +817,13 @@ class Laboratory(Protocol):
         """Serve a mirror on this machine's own loopback: its address, for a child without a sandbox."""
         ...
 
-    def egress(self, phase_file: Path) -> Egress:
-        """A proxy for all that is not the Hub, with `allow-hosts` of the manifest; the file as ever."""
+    def egress(self, phase_file: Path, pinned: Callable[[Url], Download | None]) -> Egress:
+        """A proxy for all that is not the Hub, with `allow-hosts` of the manifest.
+
+        Args:
+            phase_file: Where the runner names its phase.
+            pinned: What a URL has to give.
+        """
         ...
 
     def setting(

@@ -16,8 +16,10 @@ from typing import Final
 from mlxlock.capture.authority import Authority
 from mlxlock.capture.proxying import Client, proxying
 from mlxlock.errors import DownloadError, OfflineMissingError
+from mlxlock.fs import CHUNK_BYTES
 from mlxlock.outside import Read, Web, WebAnswer
 from mlxlock.ports import Blob, IntakeStore, Note, OnEvent, ignore
+from mlxlock.spec.effects import Download
 from mlxlock.spec.names import printable
 from mlxlock.spec.phases import Phase
 from mlxlock.spec.record import Body, Exchange
@@ -47,17 +49,19 @@ class EgressProxy:
         web: Who really asks.
         store: Where bodies go.
         allow_hosts: Hosts that may be asked.
+        pinned: What a URL has to give; asked again only when the store has lost it.
         phase: Tells what the child is doing.
         limits: What no honest first run needs more of.
         on_event: Hears of each file that came.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two have a default, and each is named
         self,
         *,
         web: Web,
         store: IntakeStore,
         allow_hosts: Iterable[str] = (),
+        pinned: Callable[[Url], Download | None] = lambda _url: None,
         phase: Callable[[], Phase | None] = lambda: None,
         limits: Limits | None = None,
         on_event: OnEvent = ignore,
@@ -65,6 +69,7 @@ class EgressProxy:
         self._web = web
         self._store = store
         self._allowed = frozenset(host.lower().rstrip(".") for host in allow_hosts)
+        self._pinned = pinned
         self._phase = phase
         self._on_event = on_event
         self._limits = limits or Limits()
@@ -116,8 +121,25 @@ class EgressProxy:
         why = self._why_not(method, url)
         if why is not None:
             self._refuse(method, url, client, 403, why)
+        elif method == "HEAD":
+            self._relay("HEAD", url, headers, client)
+        elif (blob := self._known(url)) is not None:
+            self._serve(url, blob, client)
         else:
-            self._relay("HEAD" if method == "HEAD" else "GET", url, headers, client)
+            self._relay("GET", url, headers, client)
+
+    def _known(self, url: str) -> Blob | None:
+        download = None if is_signed(url) else self._pinned(Url(url))
+        return None if download is None else self._store.find(download.file)
+
+    def _serve(self, url: str, blob: Blob, client: Client) -> None:
+        """Give what the URL gave before."""
+        self._note("GET", url, 200, None)
+        self._keep(url, blob)
+        client.begin(200, {"content-type": "application/octet-stream"}, length=blob.size_bytes)
+        with blob.path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                client.send(chunk)
 
     def _why_not(self, method: str, url: str) -> str | None:
         try:
@@ -203,7 +225,7 @@ class EgressProxy:
         )
         with self._lock:
             self._bodies.setdefault((body.url, body.blake3), body)
-            self._on_event(Note(text=f"fetched `{body.url}` for the first run", level="detail"))
+            self._on_event(Note(text=f"gave `{body.url}` to the first run", level="detail"))
 
     def _note(self, method: str, url: str, status: int, denied: str | None) -> None:
         try:

@@ -25,8 +25,10 @@ from mlxlock.ports import (
     Withhold,
     Workspace,
 )
+from mlxlock.spec.effects import Download
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.record import CachedRepo, Left, Pin
+from mlxlock.spec.urls import Url
 from mlxlock.workspace.directory import DirectoryWorkspace
 from mlxlock.workspace.environment import strict
 
@@ -139,7 +141,7 @@ class RealLaboratory:
         with socket.create_server((LOOPBACK, 0), backlog=128) as listener, mirror.serve(listener):
             yield f"http://{LOOPBACK}:{listener.getsockname()[1]}{mirror.prefix}"
 
-    def egress(self, phase_file: Path) -> Egress:
+    def egress(self, phase_file: Path, pinned: Callable[[Url], Download | None]) -> Egress:
         """A proxy for all that is not the Hub, with the manifest's `allow-hosts`."""
         from mlxlock.capture.egress import EgressProxy
         from mlxlock.hub.journal import read_phase
@@ -147,7 +149,12 @@ class RealLaboratory:
         hosts = self._manifest.sandbox.allow_hosts
         phase = partial(read_phase, phase_file)
         return EgressProxy(
-            web=self._web(), store=self._store, allow_hosts=hosts, phase=phase, on_event=self._on_event
+            web=self._web(),
+            store=self._store,
+            allow_hosts=hosts,
+            pinned=pinned,
+            phase=phase,
+            on_event=self._on_event,
         )
 
     def setting(

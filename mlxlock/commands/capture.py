@@ -15,6 +15,7 @@ from mlxlock.commands.project import (
 )
 from mlxlock.commands.report import Report
 from mlxlock.commands.sync import check_fresh
+from mlxlock.commands.url_pins import UrlPins
 from mlxlock.errors import UsageError
 from mlxlock.planning.assemble import used_environments
 from mlxlock.planning.levels import lowered
@@ -101,6 +102,7 @@ def _made(
         ports=ports,
         store=ports.store(),
         source=source,
+        url_pins=UrlPins(before.models),
         adopt_writes=options.adopt_writes,
     )
     specs = {model.name: model for model in manifest.models}

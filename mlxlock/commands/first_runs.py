@@ -4,7 +4,7 @@ A step of `lock`. Owns the order, and which runs are made; `recording` and `proo
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mlxlock.commands.proof import Proven, prove
 from mlxlock.commands.rebuild import missing_effects, rebuild
 from mlxlock.commands.recording import Recorder
 from mlxlock.commands.trial import Trial
+from mlxlock.commands.url_pins import UrlPins
 from mlxlock.planning.assemble import complete_model, with_captures
 from mlxlock.planning.policy import allows_code, check_policy, check_remote_code, withheld
 from mlxlock.planning.relock import Decision, first_runs_of, unproven_runs
@@ -32,6 +33,7 @@ class Work:
     Attributes:
         project: The project's directory.
         source: One in which every symbolic revision means one commit.
+        url_pins: What URLs mean for all of it.
         adopt_writes: Whether files that programs made themselves are locked as they are.
     """
 
@@ -40,6 +42,7 @@ class Work:
     ports: Ports
     store: IntakeStore
     source: Source
+    url_pins: UrlPins = field(default_factory=UrlPins)
     adopt_writes: bool = False
 
     @property
@@ -51,6 +54,7 @@ class Work:
             source=self.source,
             withheld=partial(withheld, self.manifest),
             archives=self.ports.archives,
+            url_pins=self.url_pins,
             adopt_writes=self.adopt_writes,
         )
 

@@ -17,6 +17,7 @@ from mlxlock.commands.project import (
 from mlxlock.commands.proof import Proven
 from mlxlock.commands.report import Report
 from mlxlock.commands.resolve import draft, resolve
+from mlxlock.commands.url_pins import UrlPins
 from mlxlock.errors import MlxlockError, PolicyError, UsageError
 from mlxlock.planning.assemble import used_environments
 from mlxlock.planning.frozen import new_arrivals
@@ -159,9 +160,10 @@ def _locked(
         environments = used_environments(kept, before.environments)
         return replace(before, models=_sorted(kept), environments=environments), ()
     resolutions = resolve(todo, ports, dict(pins_of(kept)))
+    pinning = [*kept, *(before.models if options.frozen_artifacts else _pinning(todo))]
     source = PinnedSource(
         ports.source(),
-        pins=dict(pins_of([*kept, *(before.models if options.frozen_artifacts else _pinning(todo))])),
+        pins=dict(pins_of(pinning)),
         artifacts=manifest.artifacts,
         resolved=resolutions.values(),
         frozen=options.frozen_artifacts,
@@ -172,6 +174,7 @@ def _locked(
         ports=ports,
         store=ports.store(),
         source=source,
+        url_pins=UrlPins(pinning),
         adopt_writes=options.adopt_writes,
     )
     drafts = [(decision, draft(decision, resolutions, work.store)) for decision in todo]

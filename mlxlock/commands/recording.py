@@ -14,6 +14,7 @@ from mlxlock.commands.obtain import completer
 from mlxlock.commands.outcome import output_of
 from mlxlock.commands.testimony import read_testimony
 from mlxlock.commands.trial import Bench, Trial, open_bench, run_trial
+from mlxlock.commands.url_pins import UrlPins
 from mlxlock.errors import FirstRunError, PolicyError
 from mlxlock.outside import Archives, Egress
 from mlxlock.planning.assemble import with_captures
@@ -36,6 +37,7 @@ class Recorder:
         source: The Hub, with every revision meaning one commit.
         withheld: Says why the policy keeps a file from the first run of the model of this name.
         archives: Looks into what was fetched, where that is needed.
+        url_pins: What URLs mean for the whole lock.
         adopt_writes: Whether a person takes files that programs made themselves as they are.
     """
 
@@ -44,6 +46,7 @@ class Recorder:
     source: Source
     withheld: Callable[[str, RepoPath], str | None]
     archives: Callable[[], Archives]
+    url_pins: UrlPins
     adopt_writes: bool = False
 
     def record(self, trial: Trial) -> CaptureRecord:
@@ -58,7 +61,7 @@ class Recorder:
         with open_bench(trial, self.laboratory, self.store) as bench:
             withhold = partial(self.withheld, trial.model.name)
             mirror = self.laboratory.mirror(self.source, bench.phase_file, withhold)
-            egress = self.laboratory.egress(bench.phase_file)
+            egress = self.laboratory.egress(bench.phase_file, self.url_pins.get)
             outcome = run_trial(trial, self.laboratory, bench, mirror, egress=egress)
             _raise_what_the_mirror_met(mirror, outcome)
             output = self._output(trial, bench, outcome, (*mirror.exchanges(), *egress.exchanges()))
@@ -95,7 +98,9 @@ class Recorder:
         model = with_captures(trial.model, [seen], completer(self.store))
         found = effects_of(left, model, egress.bodies(), archives=self.archives, store=self.store)
         who = f"the first run `{trial.run.name}` of `{trial.model.name}`"
-        return accounted(found, bench.cache, self.store, adopt=self.adopt_writes, who=who)
+        effects = accounted(found, bench.cache, self.store, adopt=self.adopt_writes, who=who)
+        self.url_pins.learn(effects)
+        return effects
 
 
 def _raise_what_the_mirror_met(mirror: Mirror, outcome: Outcome) -> None:

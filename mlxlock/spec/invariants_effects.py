@@ -17,10 +17,16 @@ EXCLUDE: Final = "leave a file of the repo out with `exclude` in `models.toml`, 
 def check_effects(models: Iterable[LockedModel], problems: Problems) -> None:
     """Report what cannot be built, or would be built twice."""
     taken: dict[str, tuple[str, str]] = {}
+    urls: dict[str, tuple[str, str]] = {}
     for model in models:
         place = f"model.{model.name}"
         check_paths(place, model.effects.paths, problems)
         _check_sources(model, place, problems)
+        for download in model.effects.downloads:
+            other, name = urls.setdefault(download.url, (download.blake3, model.name))
+            if other != download.blake3:
+                hint = "run `mlxk lock --upgrade` to fetch it once for all models"
+                problems.add(place, f"`{download.url}` is another file for `{name}`", hint)
         for path, content in _contents(model):
             other, name = taken.setdefault(collision_key(path), (content, model.name))
             if other != content:

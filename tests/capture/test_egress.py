@@ -22,7 +22,7 @@ from mlxlock.capture.egress import EgressProxy, Limits
 from mlxlock.hub.offline import OfflineWeb
 from mlxlock.hub.retry import Patience
 from mlxlock.hub.web import HttpWeb
-from mlxlock.ports import IntakeStore
+from mlxlock.spec.effects import Download
 from mlxlock.spec.names import RepoPath
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.store import DirectoryStore
@@ -54,7 +54,7 @@ class Client:
 
     proxy: EgressProxy
     port: int
-    store: IntakeStore
+    store: DirectoryStore
     standins: StandIns
     ca: Path
     heard: Heard
@@ -177,7 +177,7 @@ def test_an_allowed_file_comes_and_is_hashed_into_the_store(client: Client) -> N
 
 def test_the_same_url_twice_is_one_body(client: Client) -> None:
     assert [client.ask(WHEEL)[0] for _ in range(2)] == [200, 200]
-    assert client.heard.notes == [f"fetched `{WHEEL}` for the first run"] * 2
+    assert client.heard.notes == [f"gave `{WHEEL}` to the first run"] * 2
     assert len(client.proxy.bodies()) == 1
     assert len(client.proxy.exchanges()) == 2
 
@@ -187,6 +187,30 @@ def test_a_head_has_the_length_and_no_bytes(client: Client) -> None:
     assert (status, headers["content-length"], body) == (200, str(len(DATA)), b"")
     assert client.proxy.bodies() == ()
     assert client.standins.urls("HEAD") == [WHEEL]
+
+
+def test_what_a_url_gave_before_it_gives_again_and_nobody_is_asked(client: Client) -> None:
+    assert client.ask(WHEEL)[0] == 200
+    (first,) = client.proxy.bodies()
+    known = Download(
+        url=first.url,
+        size_bytes=first.size_bytes,
+        sha256=first.sha256,
+        blake3=first.blake3,
+        path=RepoPath("x"),
+    )
+    asked = len(client.standins.asked)
+    web = HttpWeb(wait=Pauses(), haste=IMPATIENT)
+    proxy = EgressProxy(web=web, store=client.store, allow_hosts=["files.example"], pinned={WHEEL: known}.get)
+    with socket.create_server(("127.0.0.1", 0)) as listener, proxy.serve(listener):
+        again = replace(client, proxy=proxy, port=listener.getsockname()[1])
+        assert again.ask(WHEEL)[::2] == (200, DATA)
+        assert [body.blake3 for body in proxy.bodies()] == [first.blake3]
+        assert len(client.standins.asked) == asked
+        assert again.ask("https://files.example/unframed")[::2] == (200, DATA)
+        (client.store.root / "blobs" / first.blake3[:2] / first.blake3).unlink()
+        assert again.ask(WHEEL)[::2] == (200, DATA)
+    assert len(client.standins.asked) == asked + 2
 
 
 def test_what_has_no_body_says_so(client: Client) -> None:

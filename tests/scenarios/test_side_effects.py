@@ -25,6 +25,9 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
 
 HEAD = f'[sandbox]\nrequire = "full"\npython = "{sys.executable}"\n'
 MODEL = '[models.m]\nrepo = "org/m"\nfirst-run = [{ name = "app", command = ["python", "app.py"] }]\n'
+SECOND = (
+    '[models.n]\nrepo = "org/n"\nfirst-run = [{ name = "app", command = ["python", "app.py", "table"] }]\n'
+)
 NLTK = "https://raw.githubusercontent.com/nltk/nltk_data/gh-pages"
 CDN = "https://cdn.example/blob?X-Amz-Signature=sEcReT"
 HOSTS = ("cdn.example", "files.example", "git.example", "ranks.example", "raw.githubusercontent.com")
@@ -95,19 +98,29 @@ def standins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIns]:
 @pytest.fixture(scope="module")
 def hub() -> Iterator[LoopbackHub]:
     with LoopbackHub() as hub:
-        hub.repo("org/m").commit({"config.json": b"{}"})
+        for name in ("org/m", "org/n"):
+            hub.repo(name).commit({"config.json": b"{}"})
         hub.repo("org/voices").commit({"a.json": VOICE, "more.zip": lfs(packed({"b.json": MORE}))})
         yield hub
 
 
 @pytest.fixture(scope="module")
-def site(hub: LoopbackHub, standins: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A project whose program brought everything once, locked and proven."""
+def made(
+    hub: LoopbackHub, standins: StandIns, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Site, list[str]]:
+    """A project whose program brought everything once, locked and proven; and all that was asked for that."""
     site = project(tmp_path_factory.mktemp("project") / "here", hub.endpoint, standins)
     hosts = ", ".join(f'"{host}"' for host in HOSTS)
-    site.write(f"{HEAD}allow-hosts = [{hosts}]\n{MODEL}")
+    site.write(f"{HEAD}allow-hosts = [{hosts}]\n{MODEL}{SECOND}")
+    before = len(standins.urls())
     site.mlxk("lock")
-    return site
+    return site, standins.urls()[before:]
+
+
+@pytest.fixture
+def site(made: tuple[Site, list[str]]) -> Site:
+    """The project."""
+    return made[0]
 
 
 def elsewhere(site: Site, root: Path, *, store: Path | None = None) -> Site:
@@ -136,9 +149,19 @@ def cache_of(site: Site) -> dict[str, bytes | str]:
 
 
 def test_it_is_proven_offline(site: Site) -> None:
-    (proof,) = site.locked["m"]["proofs"]
-    assert (proof["offline"], proof["sandbox"]) == ("proven", "full")
-    assert "denied" not in site.locked["m"]
+    for entry in site.locked.values():
+        (proof,) = entry["proofs"]
+        assert (proof["offline"], proof["sandbox"]) == ("proven", "full")
+        assert "denied" not in entry
+
+
+def test_two_models_that_ask_for_one_url_get_one_file_that_is_fetched_once(
+    made: tuple[Site, list[str]],
+) -> None:
+    site, asked = made
+    (table,) = site.locked["n"]["download"]
+    assert table in site.locked["m"]["download"]
+    assert asked.count(app.TABLE) == 1
 
 
 def test_the_lock_says_where_each_file_came_from(site: Site) -> None:

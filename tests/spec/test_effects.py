@@ -103,6 +103,24 @@ def test_models_may_share_a_file_and_never_a_path() -> None:
     assert "`same/x` below `.hf_cache` is below a file" in problems(*nested)
 
 
+def test_one_url_is_one_file_for_all_models() -> None:
+    (download,) = downloads_only().downloads
+    other = replace(download, path=RepoPath("other"), blake3=Blake3(OTHER.blake3 or ""))
+    shared = replace(download, path=RepoPath("shared"))
+    check_invariants(
+        Lockfile(
+            models=(
+                with_effects(Effects(downloads=(download,)), "a"),
+                with_effects(Effects(downloads=(shared,)), "b"),
+            )
+        )
+    )
+    told = problems(
+        with_effects(Effects(downloads=(download,)), "a"), with_effects(Effects(downloads=(other,)), "b")
+    )
+    assert f"`{download.url}` is another file for `a`" in told
+
+
 def test_an_entry_with_all_of_them_holds() -> None:
     lock = replace(LOCK, models=(replace(ASR, name=ModelName("z")),))
     assert parse_lockfile(format_lockfile(lock)) == lock
