@@ -3,10 +3,13 @@
 A verb's module is imported when the verb is asked for, so that `--help` and the quick verbs stay quick.
 """
 
+import errno
 import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -21,8 +24,8 @@ from mlxlock.cli.options import common, common_options
 from mlxlock.cli.verb import EXITS, format_exits, format_options, option
 from mlxlock.cli.verbs import SECTIONS, VERBS
 from mlxlock.commands.report import Line, Report
-from mlxlock.errors import InternalError, InterruptError, MlxlockError, UsageError
-from mlxlock.render import listened_to, show_error, show_report
+from mlxlock.errors import DiskError, InternalError, InterruptError, MlxlockError, UsageError
+from mlxlock.render import OutputLostError, listened_to, show_error, show_report
 
 _TAKEN: Final = frozenset({"exec", "list"})
 """Verbs whose name Python has already."""
@@ -111,7 +114,7 @@ def run(argv: Sequence[str]) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     code = 0
-    with listened_to(sys.stdout):
+    with suppress(OutputLostError), listened_to(sys.stdout):  # told by then
         code = _answered(argv)
         sys.stdout.flush()
     return code
@@ -146,6 +149,8 @@ def _refuse_other_encodings() -> None:
 def _show(error: BaseException, argv: Sequence[str]) -> int:
     """Say what went wrong: in JSON where that was asked for, and a bug with its traceback under `-v`."""
     verb, look = verb_of(argv), look_of(argv)
+    if isinstance(error, OutputLostError):
+        look = replace(look, json=False)
     explained = _explained(error, verb)
     if isinstance(explained, InterruptError) and sys.stderr.isatty():
         sys.stderr.write("\n")  # below the terminal's echo of Ctrl-C
@@ -163,6 +168,8 @@ def _explained(error: BaseException, verb: str | None) -> MlxlockError:
             return error
         case KeyboardInterrupt() | click.Abort():
             return InterruptError("interrupted", hint="run the same command again to continue")
+        case OutputLostError(args=(why, *_)) | OSError(errno=errno.ENOSPC, strerror=why):
+            return DiskError(f"the answer cannot be written: {str(why).lower()}")
         case click.ClickException():
             return UsageError(
                 _reworded(error), hint=f"see `{' '.join(filter(None, [_program(), verb]))} --help`"

@@ -67,14 +67,24 @@ def _say_exactly(text: str) -> None:
         sys.stdout.flush()
 
 
+class OutputLostError(Exception):
+    """Stdout takes no more, for instance on a full disk: the answer is not where it was wanted."""
+
+
 @contextmanager
 def listened_to(stream: IO[str]) -> Iterator[None]:
-    """Stop without a word where the reader has enough."""
+    """Stop without a word where the reader has enough; nobody can be told that stderr takes no more.
+
+    Raises:
+        OutputLostError: The stream is stdout, and a write failed for another reason.
+    """
     try:
         yield
-    except BrokenPipeError:
+    except OSError as error:
         # Python would complain again at its own exit, were the descriptor not another one by then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise OutputLostError(error.strerror) from error
 
 
 def _negative(report: Report) -> Mapping[str, Json] | None:

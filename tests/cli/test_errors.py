@@ -189,6 +189,38 @@ def test_a_reader_who_has_enough_changes_no_exit_code_and_hears_nothing(
     assert done.returncode == {"--help": 0, "status": 1, "sync": 2}[argv[0]]
 
 
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux's device")
+@pytest.mark.parametrize("argv", [("--version",), ("--help",), ("status",), ("status", "--json")])
+def test_a_full_disk_behind_stdout_is_one_error_on_stderr(site: Site, argv: tuple[str, ...]) -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            site.command(*argv), cwd=site.root, env=site.env, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: the answer cannot be written: no space left on device\n")
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("descriptor", [0, 1, 2])
+@pytest.mark.parametrize("argv", [("--version",), ("status",), ("sync", "--zzz")])
+def test_a_closed_stream_changes_no_exit_code(site: Site, argv: tuple[str, ...], descriptor: int) -> None:
+    script = f'exec "$@" {descriptor}{"<" if descriptor == 0 else ">"}&-'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *site.command(*argv)],
+        cwd=site.root,
+        env=site.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == {"--version": 0, "status": 1, "sync": 2}[argv[0]]
+    assert "Traceback" not in done.stderr
+
+
 def test_a_terminal_without_unicode_gets_escapes_and_no_crash(site: Site) -> None:
     site.write('[models.one]\nrepo = "org/one"\n\n[models.two]\nrepo = "org/…"\n')
     more = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
