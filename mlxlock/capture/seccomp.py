@@ -4,13 +4,10 @@ Owns the filter's program (classic BPF, as `bwrap --seccomp` and `prctl` take it
 system calls in it. `AF_VSOCK` reaches the host of a virtual machine from any network namespace; `io_uring`
 opens sockets without the system call that is filtered; keyrings belong to the user, not to a namespace;
 Landlock sees neither a connection made by TCP Fast Open, nor other protocols than TCP, nor changed modes and
-owners. Installs nothing itself.
+owners. Installs nothing itself. All numbers are Linux's, wherever this runs.
 Source: `linux/seccomp.h`, `linux/bpf_common.h`, the kernel's system call tables.
 """
 
-import errno
-import os
-import socket
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -139,8 +136,10 @@ _SENDS: Final = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
 _NEW_NAMESPACES: Final = 0x7E020080  # CLONE_NEW{USER,PID,NET,IPC,UTS,CGROUP}, NEWNS, NEWTIME
 _FAST_OPEN: Final = 0x20000000
 _TYPE_MASK: Final = 0xF
-_AF_NETLINK: Final = 16
-_INET: Final = (socket.AF_INET, socket.AF_INET6)
+_AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
+_SOCK_STREAM, _IPPROTO_TCP = 1, 6
+_O_ACCMODE, _O_TRUNC = 3, 0o1000
+_EPERM, _ENOSYS, _ENOTSUP, _EAFNOSUPPORT = 1, 38, 95, 97
 _SET_FILE_FLAGS: Final = (0x40086602, 0x401C5820, 0x40087602, 0x40806685, 0x800C6613)
 """`FS_IOC_SETFLAGS`, `FSSETXATTR`, `SETVERSION`, `ENABLE_VERITY`, `SET_ENCRYPTION_POLICY`."""
 _EVERYBODY: Final = 0xFFFFFFFF
@@ -196,17 +195,17 @@ def _entry(architecture: int) -> Block:
         (_RETURN, 0, 0, _KILL_PROCESS),
         (_LOAD_WORD, 0, 0, _NUMBER_AT),
         (_JUMP_GREATER_OR_EQUAL, 0, 1, _X32_NUMBERS),
-        _refuse(errno.EPERM),
+        _refuse(_EPERM),
     )
 
 
 def _blocks(rules: Rules) -> dict[str, Block]:
     """What happens at each call; every block returns, and `clone3` hides its flags from any filter."""
-    blocks: dict[str, Block] = dict.fromkeys(_ALWAYS, (_refuse(errno.EPERM),))
-    blocks |= {"clone": _refused_flags(0, _NEW_NAMESPACES), "clone3": (_refuse(errno.ENOSYS),)}
+    blocks: dict[str, Block] = dict.fromkeys(_ALWAYS, (_refuse(_EPERM),))
+    blocks |= {"clone": _refused_flags(0, _NEW_NAMESPACES), "clone3": (_refuse(_ENOSYS),)}
     blocks["socket"] = _socket(rules)
     if not rules.own_view:
-        blocks |= {"socketpair": _socketpair(), **dict.fromkeys(_WATCHES, (_refuse(errno.EPERM),))}
+        blocks |= {"socketpair": _socketpair(), **dict.fromkeys(_WATCHES, (_refuse(_EPERM),))}
     if rules.shared:
         blocks |= _shared()
     if not rules.truncates:
@@ -217,24 +216,24 @@ def _blocks(rules: Rules) -> dict[str, Block]:
 
 
 def _shared() -> dict[str, Block]:
-    blocks: dict[str, Block] = dict.fromkeys(_SHARED, (_refuse(errno.EPERM),))
+    blocks: dict[str, Block] = dict.fromkeys(_SHARED, (_refuse(_EPERM),))
     blocks |= dict.fromkeys(_MODES, (_refuse(0),))
-    blocks |= dict.fromkeys(_OWNERS, (_refuse(errno.EPERM),))
-    blocks |= dict.fromkeys(_ATTRIBUTES, (_refuse(errno.ENOTSUP),))
+    blocks |= dict.fromkeys(_OWNERS, (_refuse(_EPERM),))
+    blocks |= dict.fromkeys(_ATTRIBUTES, (_refuse(_ENOTSUP),))
     blocks |= {name: _times(*arguments) for name, arguments in _TIMES.items()}
     blocks |= {name: _refused_flags(argument, _FAST_OPEN) for name, argument in _SENDS.items()}
     blocks["ioctl"] = _refused_values(1, _SET_FILE_FLAGS)
-    blocks["prlimit64"] = (_argument(0), (_JUMP_EQUAL, 0, 1, 0), _allow(), _refuse(errno.EPERM))
+    blocks["prlimit64"] = (_argument(0), (_JUMP_EQUAL, 0, 1, 0), _allow(), _refuse(_EPERM))
     return blocks
 
 
 def _socket(rules: Rules) -> Block:
-    families = [family for family in (socket.AF_UNIX,) if rules.own_view]
+    families = [_AF_UNIX] if rules.own_view else []
     if rules.network == "namespace":
-        families += [*_INET, _AF_NETLINK]  # type: ignore[list-item]
-    plain = [step for family in families for step in ((_JUMP_EQUAL, 0, 1, int(family)), _allow())]
+        families += [_AF_INET, _AF_INET6, _AF_NETLINK]
+    plain = [step for family in families for step in ((_JUMP_EQUAL, 0, 1, family), _allow())]
     inet = _tcp() if rules.network == "tcp" else ()
-    return (_argument(0), *plain, *inet, _refuse(errno.EAFNOSUPPORT))
+    return (_argument(0), *plain, *inet, _refuse(_EAFNOSUPPORT))
 
 
 def _tcp() -> Block:
@@ -242,17 +241,17 @@ def _tcp() -> Block:
     inner: Block = (
         _argument(1),
         (_AND, 0, 0, _TYPE_MASK),
-        (_JUMP_EQUAL, 1, 0, socket.SOCK_STREAM),
-        _refuse(errno.EPERM),
+        (_JUMP_EQUAL, 1, 0, _SOCK_STREAM),
+        _refuse(_EPERM),
         _argument(2),
         (_JUMP_EQUAL, 1, 0, 0),
-        (_JUMP_EQUAL, 0, 1, socket.IPPROTO_TCP),
+        (_JUMP_EQUAL, 0, 1, _IPPROTO_TCP),
         _allow(),
-        _refuse(errno.EPERM),
+        _refuse(_EPERM),
     )
     return (
-        (_JUMP_EQUAL, 1, 0, socket.AF_INET),
-        (_JUMP_EQUAL, 0, len(inner), socket.AF_INET6),
+        (_JUMP_EQUAL, 1, 0, _AF_INET),
+        (_JUMP_EQUAL, 0, len(inner), _AF_INET6),
         *inner,
     )
 
@@ -262,16 +261,16 @@ def _socketpair() -> Block:
     return (
         _argument(1),
         (_AND, 0, 0, _TYPE_MASK),
-        (_JUMP_EQUAL, 0, 1, socket.SOCK_STREAM),
+        (_JUMP_EQUAL, 0, 1, _SOCK_STREAM),
         _allow(),
-        _refuse(errno.EPERM),
+        _refuse(_EPERM),
     )
 
 
 def _untruncated() -> dict[str, Block]:
     return {
-        "truncate": (_refuse(errno.EPERM),),
-        "openat2": (_refuse(errno.ENOSYS),),
+        "truncate": (_refuse(_EPERM),),
+        "openat2": (_refuse(_ENOSYS),),
         "open": _unless_read_only_truncation(1),
         "openat": _unless_read_only_truncation(2),
     }
@@ -280,9 +279,9 @@ def _untruncated() -> dict[str, Block]:
 def _unless_read_only_truncation(flags: int) -> Block:
     return (
         _argument(flags),
-        (_JUMP_SET, 0, 2, os.O_TRUNC),
-        (_JUMP_SET, 1, 0, os.O_ACCMODE),
-        _refuse(errno.EPERM),
+        (_JUMP_SET, 0, 2, _O_TRUNC),
+        (_JUMP_SET, 1, 0, _O_ACCMODE),
+        _refuse(_EPERM),
         _allow(),
     )
 
@@ -295,7 +294,7 @@ def _times(path: int, times: int) -> Block:
         _refuse(0),
         _argument(times),
         (_JUMP_EQUAL, 0, 1, 0),
-        _refuse(errno.EPERM),
+        _refuse(_EPERM),
         _refuse(0),
     )
 
@@ -306,11 +305,11 @@ def _spared(guardian: int) -> Block:
 
 
 def _refused_flags(argument: int, flags: int) -> Block:
-    return (_argument(argument), (_JUMP_SET, 0, 1, flags), _refuse(errno.EPERM), _allow())
+    return (_argument(argument), (_JUMP_SET, 0, 1, flags), _refuse(_EPERM), _allow())
 
 
 def _refused_values(argument: int, values: Iterable[int]) -> Block:
-    tests = [step for value in values for step in ((_JUMP_EQUAL, 0, 1, value), _refuse(errno.EPERM))]
+    tests = [step for value in values for step in ((_JUMP_EQUAL, 0, 1, value), _refuse(_EPERM))]
     return (_argument(argument), *tests, _allow())
 
 

@@ -118,6 +118,8 @@ def _plain_user() -> User | None:
     return None
 
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux's own: its sandboxes, its system calls")
+
 BACKENDS: tuple[str, ...]
 VARIANTS: tuple[str, ...]
 if sys.platform == "darwin":

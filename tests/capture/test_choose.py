@@ -18,6 +18,9 @@ from mlxlock.capture.none import NoSandbox
 from mlxlock.capture.search import Search
 from mlxlock.errors import SandboxError
 from mlxlock.ports import Event, Job, Note, Outcome, Sandbox
+from tests.capture.conftest import linux
+
+pytestmark = linux
 
 PYTHON = Path(sys.executable)
 ONLY = {backend.name: (backend,) for backend in BACKENDS}

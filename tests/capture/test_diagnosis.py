@@ -12,6 +12,9 @@ from mlxlock.capture.backends import BACKENDS
 from mlxlock.capture.choose import Choice, choose
 from mlxlock.capture.diagnosis import explain_bwrap, explain_kernel, without_landlock
 from mlxlock.errors import SandboxError
+from tests.capture.conftest import linux
+
+pytestmark = linux
 
 NEVER_ZERO = Path("/nonexistent")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.capture.conftest import User, own, somebody_holds
+from tests.capture.conftest import User, linux, own, somebody_holds
 from tests.capture.driver import GREETING
 
 pytestmark = pytest.mark.sandbox
@@ -40,7 +40,6 @@ CLOSED = {"EACCES", "ENOENT", "EPERM", "EROFS"}
 UNREACHABLE = {"ECONNREFUSED", "ENETUNREACH", "EADDRNOTAVAIL", "EACCES", "EPERM", "EAFNOSUPPORT"}
 if sys.platform == "darwin":
     UNREACHABLE |= {"EPROTONOSUPPORT", "ENOTCONN", "EPIPE"}  # it has no MPTCP by number, and no such flag
-linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux's own: its system calls, its `/proc`")
 
 
 def attempts(user: User, *expressions: str, **order: object) -> list[str]:

@@ -16,6 +16,7 @@ from mlxlock.capture.measured import known_level, remember
 from mlxlock.capture.none import NoSandbox
 from mlxlock.errors import SandboxError
 from mlxlock.ports import Job, Outcome
+from tests.capture.conftest import linux
 
 PYTHON = Path(sys.executable)
 HELD: dict[str, Answer] = dict.fromkeys(
@@ -68,6 +69,7 @@ def test_a_probe_that_does_not_answer_is_a_refusal() -> None:
     assert caught.value.details == ("it broke",)
 
 
+@linux
 def test_every_attempt_reaches_its_canary_where_nothing_holds() -> None:
     """A probe that could not reach anything would find every sandbox tight."""
     reached = dict[str, Answer]()
@@ -103,6 +105,7 @@ def test_the_probe_aims_at_the_users_own_home_and_token(home: Path) -> None:
     assert str(home / ".cache/huggingface/token") in order["tokens"]
 
 
+@linux
 def test_a_neighbouring_address_that_cannot_be_watched_is_said() -> None:
     with canaries([]) as placed, socket.create_server(("127.0.0.1", 0)) as service:
         taken = ("127.0.0.2", service.getsockname()[1])
