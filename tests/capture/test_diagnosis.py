@@ -1,7 +1,9 @@
 """What a refusal says: one cause and one cure, told from what the sandbox wrote, really where that can be."""
 
+import platform
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 from mlxlock.capture.backends import BACKENDS
 from mlxlock.capture.choose import Choice, choose
 from mlxlock.capture.diagnosis import explain_bwrap, explain_kernel, without_landlock
+from mlxlock.capture.seccomp import Rules, system_call_filter
+from mlxlock.capture.supervise import STUB
 from mlxlock.errors import SandboxError
 from tests.capture.conftest import linux
 
@@ -172,3 +176,41 @@ def test_really_with_user_namespaces_switched_off() -> None:
 def test_really_without_bubblewrap_on_the_path(tmp_path: Path) -> None:
     assert shutil.which("bwrap", path=str(tmp_path)) is None
     assert chosen(require="full", path=str(tmp_path)) == "found: linux-namespaces full\n"
+
+
+_FILTERED = """
+import os, runpy, sys
+kernel = runpy.run_path(sys.argv[1])
+kernel["_prctl"](38, 1)
+kernel["_filter"](bytes.fromhex(sys.argv[2]))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def filtered(program: bytes) -> list[str]:
+    """What runs a command below a system call filter, as a container's runtime does."""
+    return [sys.executable, "-I", "-S", "-c", _FILTERED, str(STUB.with_name("kernel.py")), program.hex()]
+
+
+@pytest.mark.sandbox
+def test_really_in_a_container_whose_filter_forbids_namespaces() -> None:
+    """Docker's default profile refuses the same calls with the same errors."""
+    around = filtered(system_call_filter(platform.machine(), Rules()))
+    said = chosen(*around)
+    assert "told: using `linux-landlock`" in said
+    assert "a container's seccomp profile forbids user namespaces" in said
+    assert "for `full`: start the container with `--security-opt seccomp=unconfined" in said
+    assert said.endswith("found: linux-landlock partial\n")
+
+
+@pytest.mark.sandbox
+def test_really_on_a_kernel_without_landlock(tmp_path: Path) -> None:
+    load, jump, answer = 0x20, 0x15, 0x06
+    steps = [(load, 0, 0, 0), (jump, 0, 1, 444), (answer, 0, 0, 0x50000 | 38), (answer, 0, 0, 0x7FFF0000)]
+    around = filtered(b"".join(struct.pack("=HBBI", *step) for step in steps))
+    assert chosen(*around) == "found: linux-bwrap full\n"
+    said = chosen(*around, path=str(tmp_path))
+    assert said == (
+        "refused: there is no `bwrap` on `PATH` outside of the project | "
+        "cure: install bubblewrap, e.g. `sudo apt install bubblewrap`\n"
+    )
