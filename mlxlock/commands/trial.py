@@ -220,8 +220,26 @@ def _of_project(trial: Trial) -> tuple[Path, ...]:
     """What the child may read of the project: all for the project's own command, else the media named."""
     if trial.run.command is not None:
         return (trial.project,)
-    named = (trial.run.options.get(key) for key in MEDIA_KEYS)
-    return tuple(trial.project / str(path) for path in named if path is not None)
+    given = ((key, trial.run.options.get(key)) for key in MEDIA_KEYS)
+    return tuple(_medium(trial, key, str(path)) for key, path in given if path is not None)
+
+
+def _medium(trial: Trial, key: str, name: str) -> Path:
+    """A file of the project, and nothing that one of its symlinks leads to: a stranger's model sees it.
+
+    Raises:
+        FirstRunError: It is not there, or not in the project.
+    """
+    path = trial.project / name
+    inside = path.resolve().is_relative_to(trial.project.resolve())
+    if not path.is_file() or not inside:
+        what = "is not there" if inside else "leads out of the project"
+        whose = f"the first run `{trial.run.name}` of `{trial.model.name}`"
+        raise FirstRunError(
+            f"`{shown(name)}`, the `{key}` of {whose}, {what}",
+            hint="name a file of the project in `models.toml`",
+        )
+    return path
 
 
 def _argv(trial: Trial, laboratory: Laboratory, bench: Bench) -> tuple[str, ...]:

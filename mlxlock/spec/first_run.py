@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from mlxlock.spec.names import RepoPath
 from mlxlock.spec.readers import Table, plain
 
 Compare = Literal["output", "none"]
@@ -24,7 +25,9 @@ TEXT_KEYS: Final = (
     "ref-text",
     "system",
 )
-"""Keys whose value is a text (paths are relative to the project), in canonical order."""
+"""Keys whose value is a text, in canonical order."""
+PATH_KEYS: Final = frozenset({"image", "audio", "ref-audio"})
+"""Those that name a file of the project, which is all that a stranger's model may be shown of it."""
 INT_KEYS: Final = ("max-tokens", "seed")
 FLAG_KEYS: Final = ("vad",)
 KEYS: Final = ("name", "command", *TEXT_KEYS, *INT_KEYS, *FLAG_KEYS, "timeout-s", "memory-mb", "compare")
@@ -82,7 +85,9 @@ def read_first_runs(parent: Table, key: str = "first-run") -> tuple[FirstRun, ..
 def _read(table: Table) -> FirstRun | None:
     name = table.text("name", plain, required=True)
     command = table.texts("command", str) if table.has("command") else None
-    options: dict[str, Option | None] = {key: table.text(key, str) for key in TEXT_KEYS}
+    options: dict[str, Option | None] = {
+        key: table.text(key, _file if key in PATH_KEYS else str) for key in TEXT_KEYS
+    }
     options |= {key: table.integer(key) for key in INT_KEYS}
     options |= {key: table.flag(key) for key in FLAG_KEYS}
     timeout_s = table.integer("timeout-s", minimum=1)
@@ -102,6 +107,10 @@ def _read(table: Table) -> FirstRun | None:
         memory_mb=memory_mb,
         compare=compare,
     )
+
+
+def _file(text: str) -> str:
+    return str(RepoPath(text))
 
 
 def _check_command(table: Table, command: tuple[str, ...], options: Mapping[str, Option]) -> None:

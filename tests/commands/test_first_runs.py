@@ -91,6 +91,18 @@ def test_memory_is_limited(site: Site) -> None:
     assert site.locked["it"]["request"]["first-run"][0]["memory-mb"] == 400
 
 
+@pytest.mark.parametrize(
+    ("target", "told"), [(None, "is not there"), ("/etc/passwd", "leads out of the project")]
+)
+def test_a_model_is_shown_no_file_but_the_projects_own(site: Site, target: str | None, told: str) -> None:
+    if target is not None:
+        (site.root / "a.wav").symlink_to(target)
+    site.write(f'{HEAD}kind = "stt"\nfirst-run = [{{ name = "hello", audio = "a.wav" }}]\n')
+    code, name, said = site.refusal("lock")
+    assert (code, name) == (2, "first-run-failed")
+    assert f"`a.wav`, the `audio` of the first run `hello` of `it`, {told}" in said
+
+
 def test_a_command_sees_its_project_without_secrets_and_without_the_workspace(site: Site) -> None:
     site.write(f"{HEAD}first-run = false\n")
     site.mlxk("lock")
