@@ -8,7 +8,7 @@ from mlxlock.cli.completing import model_names
 from mlxlock.cli.finish import finish
 from mlxlock.cli.options import common_options
 from mlxlock.cli.sync import adopt_option
-from mlxlock.cli.verb import EXITS, option, verb
+from mlxlock.cli.verb import EXITS_IN_PART, option, verb
 from mlxlock.cli.wiring import Choices
 from mlxlock.commands.lock import LockOptions
 from mlxlock.ports import Ports
@@ -39,7 +39,7 @@ def lock_options(function: Any) -> Any:
 
 @verb(
     examples=("mlxk lock", "mlxk lock --check", "mlxk lock --upgrade-model chat"),
-    exits=EXITS.replace(" · 130", " · 3 done in part · 130"),
+    exits=EXITS_IN_PART,
 )
 @option("--check", is_flag=True, help="Only say whether models.lock is up to date; exit 1 when not.")
 @option("-U", "--upgrade", is_flag=True, help="Resolve every model and artifact anew.")

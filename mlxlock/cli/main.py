@@ -21,8 +21,8 @@ from click.core import ParameterSource
 from mlxlock import __version__
 from mlxlock.cli.early import look_of, verb_of
 from mlxlock.cli.options import common, common_options
-from mlxlock.cli.verb import EXITS, format_exits, format_options, option
-from mlxlock.cli.verbs import SECTIONS, VERBS
+from mlxlock.cli.verb import EXITS_IN_PART, format_exits, format_options, option
+from mlxlock.cli.verbs import ENVIRONMENT, SECTIONS, VERBS
 from mlxlock.commands.report import Line, Report
 from mlxlock.errors import DiskError, InternalError, InterruptError, MlxlockError, UsageError
 from mlxlock.render import OutputLostError, listened_to, show_error, show_report
@@ -71,6 +71,8 @@ class _Verbs(click.Group):
         """The verbs first: they are what people look for."""
         self.format_commands(ctx, formatter)
         format_options(self, ctx, formatter)
+        with formatter.section("Environment"):
+            formatter.write_dl(list(ENVIRONMENT.items()))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say where to read on."""
@@ -79,7 +81,7 @@ class _Verbs(click.Group):
             "models.toml names the models, `lock` writes models.lock, `sync` builds the workspace from it. "
             f"`{ctx.info_name} help VERB` shows a verb's flags and examples."
         )
-        format_exits(EXITS, formatter)
+        format_exits(EXITS_IN_PART, formatter)
 
 
 @click.group(

@@ -7,6 +7,7 @@ import click
 
 EXITS: Final = "0 done · 1 a check said no · 2 could not do it · 130 interrupted"
 """What exit codes mean (formats.md §5)."""
+EXITS_IN_PART: Final = EXITS.replace(" · 130", " · 3 done in part · 130")
 CHILDS: Final = "the program's own; 1 and 2 also when mlxk could not start it · 130 interrupted"
 
 

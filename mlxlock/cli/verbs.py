@@ -38,4 +38,14 @@ SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
 """By the heading above them: each verb, its module, and its line. A verb's function has the verb's name, with
 an underscore behind it where Python has such a name already (`exec_`)."""
 
+ENVIRONMENT: Final = {
+    "MLXK_WORKSPACE_HOME": "Where `clone` puts workspaces, and names are looked up first.",
+    "MLXK_MODEL_PATH": "More directories of workspaces, with `:` between them.",
+    "MLXK_STORE_DIR": "Where the verified files of all projects are kept.",
+    "HF_ENDPOINT": "Another Hub than huggingface.co; its token is MLXK_ENDPOINT_TOKEN.",
+    "HF_TOKEN": "huggingface.co's token, where `hf auth login` was not run.",
+    "HF_HOME, HF_HUB_CACHE": "The Hugging Face cache, whose files are taken instead of downloaded.",
+}
+"""What is heard beside the flags; each help names its own."""
+
 VERBS: Final = {verb: entry for section in SECTIONS.values() for verb, entry in section.items()}

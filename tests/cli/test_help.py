@@ -17,6 +17,8 @@ from mlxlock.cli.verbs import SECTIONS, VERBS
 from tests.commands.site import ROOT
 
 NAMES = sorted(VERBS)
+INNER = {"MLXK_CANARY", "MLXK_MODEL", "MLXK_SERVICE", "MLXK_WITNESS"}
+"""What mlxk tells its own children."""
 
 
 def mlxk_says(*argv: str, **more: str) -> str:
@@ -99,6 +101,17 @@ def test_the_first_help_lists_every_verb_under_its_heading() -> None:
     for heading, verbs in SECTIONS.items():
         part = text.partition(f"{heading}:\n")[2].partition("\n\n")[0]
         assert [line.split()[0] for line in part.splitlines()] == list(verbs)
+
+
+def test_every_variable_that_is_read_is_in_some_help() -> None:
+    read = {
+        name
+        for source in (ROOT / "mlxlock").rglob("*.py")
+        for name in re.findall(r"MLXK_[A-Z_]+", source.read_text(encoding="utf-8"))
+    }
+    told = "".join([mlxk_says("--help"), *map(help_of, NAMES)])
+    assert {"MLXK_STORE_DIR", "MLXK_WORKSPACE_HOME", "MLXK_LOCKED"} <= read
+    assert {name for name in read - INNER if not re.search(rf"\b{name}\b", told)} == set()
 
 
 def test_help_verb_is_verb_help() -> None:
