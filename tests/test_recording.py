@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mlxlock.commands.pinning import PinnedSource
 from mlxlock.hub.client import HubSource
 from mlxlock.hub.endpoint import Endpoint
+from mlxlock.steps.pinning import PinnedSource
 from mlxlock.store import DirectoryStore
 from tests.hub.mirrors import TOKEN, serving_mirror
 from tests.hub.support import wanted

@@ -19,12 +19,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlxlock.commands.report import Columns, Json, Line, Raw, Report
 from mlxlock.errors import LockfileError
 from mlxlock.ports import Advanced, Finished, Note, Started
 from mlxlock.render import Look, safe, show_error, show_report
 from mlxlock.render.progress import Progress
 from mlxlock.render.text import Color, cut, painted, width
+from mlxlock.steps.report import Columns, Json, Line, Raw, Report
 
 HOSTILE = {
     "escape": "a\x1b[2Jb",

@@ -46,7 +46,7 @@ def _offered(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 def _names(start: Path) -> Iterator[str]:
-    from mlxlock.commands.project import find_project, read_lockfile, read_manifest
+    from mlxlock.steps.project import find_project, read_lockfile, read_manifest
 
     with suppress(MlxlockError):
         project = find_project(start)
@@ -66,7 +66,7 @@ def _shelved(start: Path) -> Iterator[str]:
 
 
 def _repos(start: Path) -> Iterator[str]:
-    from mlxlock.commands.project import find_project, read_lockfile
+    from mlxlock.steps.project import find_project, read_lockfile
 
     with suppress(MlxlockError):
         for model in read_lockfile(find_project(start)).models:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from mlxlock.cli.options import Common, common
 from mlxlock.cli.wiring import Choices, wire
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Report
 from mlxlock.ports import Ports
 from mlxlock.render import show_report
 from mlxlock.render.progress import Progress
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Report
 
 Run = Callable[[Ports, Project], Report]
 RunAnywhere = Callable[[Ports, Project | None], Report]

@@ -10,7 +10,6 @@ from typing import Final
 
 import mlxlock
 from mlxlock.cli.interpreter import find_python, probe
-from mlxlock.commands.project import Project, read_manifest
 from mlxlock.fs import scratch_directory
 from mlxlock.outside import Egress, Proxy, Web
 from mlxlock.planning.attribution import Expected
@@ -29,6 +28,7 @@ from mlxlock.spec.effects import Download
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.record import CachedRepo, Left, Pin
 from mlxlock.spec.urls import Url
+from mlxlock.steps.project import Project, read_manifest
 from mlxlock.workspace.directory import DirectoryWorkspace
 from mlxlock.workspace.environment import strict
 

@@ -23,9 +23,9 @@ from mlxlock.cli.early import look_of, verb_of
 from mlxlock.cli.options import common, common_options
 from mlxlock.cli.verb import EXITS_IN_PART, format_exits, format_options, option
 from mlxlock.cli.verbs import ENVIRONMENT, SECTIONS, VERBS
-from mlxlock.commands.report import Line, Report
 from mlxlock.errors import DiskError, InternalError, InterruptError, MlxlockError, UsageError
 from mlxlock.render import OutputLostError, listened_to, show_error, show_report
+from mlxlock.steps.report import Line, Report
 
 _TAKEN: Final = frozenset({"exec", "list"})
 """Verbs whose name Python has already."""

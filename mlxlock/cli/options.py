@@ -15,8 +15,8 @@ from mlxlock.errors import ManifestMissingError
 from mlxlock.render import Color, Look
 
 if TYPE_CHECKING:
-    from mlxlock.commands.project import Project
     from mlxlock.spec.selection import Selection
+    from mlxlock.steps.project import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KEY: Final = "mlxlock"
@@ -47,7 +47,7 @@ class Common:
         Raises:
             ManifestMissingError: There is none.
         """
-        from mlxlock.commands.project import find_project
+        from mlxlock.steps.project import find_project
 
         return find_project(self.project)
 

@@ -7,8 +7,8 @@ from mlxlock.cli.options import common, common_options
 from mlxlock.cli.verb import option, verb
 from mlxlock.commands.init import InitOptions
 from mlxlock.commands.init import init as init_command
-from mlxlock.commands.report import Raw
 from mlxlock.render import show_report
+from mlxlock.steps.report import Raw
 
 
 @verb(examples=("mlxk init", "mlxk init --force"))

@@ -148,7 +148,7 @@ def _hub_cache(choices: Choices) -> HubCache:
 
 def _installed(project: Path) -> Installed:
     from mlxlock.cli.installed import installed
-    from mlxlock.commands.project import Project, read_manifest
+    from mlxlock.steps.project import Project, read_manifest
 
     here = Project(root=project)
     try:

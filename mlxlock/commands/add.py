@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 
 from mlxlock.commands.lock import LockOptions
 from mlxlock.commands.manifest_change import change_manifest
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Report
 from mlxlock.commands.sync import SyncOptions
 from mlxlock.errors import UsageError
 from mlxlock.ports import Library, LocalModel, Ports
@@ -15,6 +13,8 @@ from mlxlock.spec.manifest_edit import add_model
 from mlxlock.spec.names import ModelName, RepoId
 from mlxlock.spec.sentinel_reader import SeenSentinel
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,20 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from mlxlock.commands.first_runs import Made, Work, make_first_runs
 from mlxlock.commands.lock_report import capture_report
-from mlxlock.commands.pinning import PinnedSource, pins_of
-from mlxlock.commands.project import (
-    Project,
-    read_lockfile,
-    read_manifest,
-    refuse_newer,
-    write_lockfile,
-)
-from mlxlock.commands.report import Report
-from mlxlock.commands.sync import check_fresh
 from mlxlock.commands.url_pins import UrlPins
 from mlxlock.errors import UsageError
+from mlxlock.first_runs.exercise import Made, Work, make_first_runs
 from mlxlock.planning.assemble import used_environments
 from mlxlock.planning.levels import lowered
 from mlxlock.planning.policy import check_policy
@@ -27,6 +17,16 @@ from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.readers import did_you_mean
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.freshness import check_fresh
+from mlxlock.steps.pinning import PinnedSource, pins_of
+from mlxlock.steps.project import (
+    Project,
+    read_lockfile,
+    read_manifest,
+    refuse_newer,
+    write_lockfile,
+)
+from mlxlock.steps.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlxlock.commands.add import default_name
-from mlxlock.commands.obtain import completer, missing_from, needs_of, obtain
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.errors import DriftError, StoreError, UsageError
 from mlxlock.planning.assemble import assemble_model, complete_model
 from mlxlock.ports import Blob, BlobStore, Library, LocalModel, Note, Ports, Wanted
@@ -23,6 +21,8 @@ from mlxlock.spec.resolution import Resolution
 from mlxlock.spec.sentinel import SENTINEL_NAME, Sentinel, is_hashed
 from mlxlock.spec.sentinel_reader import SeenSentinel
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.obtain import completer, missing_from, needs_of, obtain
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from mlxlock.commands.clone import parse_wanted, refuse_target
-from mlxlock.commands.launch import Ended, Launch, launched
-from mlxlock.commands.locate import locate
-from mlxlock.commands.outcome import raise_missing
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
-from mlxlock.commands.subject import Wish, find_subject
 from mlxlock.errors import ConvertError, UsageError
 from mlxlock.fs import disk_errors
 from mlxlock.planning.description import describe
@@ -27,6 +21,12 @@ from mlxlock.spec.digest import content_hash
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath
 from mlxlock.spec.sentinel import Sentinel, is_hashed
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.launch import Ended, Launch, launched
+from mlxlock.steps.locate import locate
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
+from mlxlock.steps.result import raise_missing
+from mlxlock.steps.subject import Wish, find_subject
 
 CONVERTIBLE: Final = ("text", "vision")
 STDERR_LINES: Final = 5

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mlxlock.commands.project import Project, read_manifest
-from mlxlock.commands.report import Raw
 from mlxlock.ports import Ports
+from mlxlock.steps.project import Project, read_manifest
+from mlxlock.steps.report import Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

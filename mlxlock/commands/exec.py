@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlxlock.commands.child import run_child
-from mlxlock.commands.project import Project, read_manifest
-from mlxlock.commands.report import Report
 from mlxlock.errors import UsageError
 from mlxlock.ports import Ports
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.child import run_child
+from mlxlock.steps.project import Project, read_manifest
+from mlxlock.steps.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

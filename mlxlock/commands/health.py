@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlxlock.commands.locate import all_shelves, locate
-from mlxlock.commands.looked import (
+from mlxlock.errors import DiskError
+from mlxlock.ports import Artifact, LocalModel, Ports
+from mlxlock.steps.locate import all_shelves, locate
+from mlxlock.steps.looked import (
     Looked,
     fresh_hash,
     lock_states_of,
@@ -13,10 +15,8 @@ from mlxlock.commands.looked import (
     model_object,
     states_our_hash,
 )
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Columns, Json, Line, Report, human_bytes, plural
-from mlxlock.errors import DiskError
-from mlxlock.ports import Artifact, LocalModel, Ports
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

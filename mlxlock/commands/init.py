@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mlxlock.commands.project import LOCKFILE_NAME, MANIFEST_NAME
-from mlxlock.commands.report import Line, Report
 from mlxlock.errors import UsageError
 from mlxlock.fs import disk_errors, write_atomic
 from mlxlock.spec.manifest import DEFAULT_WORKSPACE
 from mlxlock.spec.manifest_edit import new_manifest
+from mlxlock.steps.project import LOCKFILE_NAME, MANIFEST_NAME
+from mlxlock.steps.report import Line, Report
 
 IGNORED: Final = f"/{DEFAULT_WORKSPACE}/"
 ATTRIBUTE: Final = f"{LOCKFILE_NAME} linguist-generated=true text eol=lf"

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from mlxlock.commands.locate import all_shelves
-from mlxlock.commands.looked import Looked, lock_states_of, look_at, model_object
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Columns, Json, Line, Report, human_bytes, plural
 from mlxlock.errors import MlxlockError
 from mlxlock.ports import Library, LocalModel, Note, Ports, Shelf
+from mlxlock.steps.locate import all_shelves
+from mlxlock.steps.looked import Looked, lock_states_of, look_at, model_object
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

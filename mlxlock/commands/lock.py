@@ -4,21 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mlxlock.commands.first_runs import Made, Work, make_first_runs
 from mlxlock.commands.lock_report import check_report, in_part, lock_report
-from mlxlock.commands.pinning import PinnedSource, pins_of
-from mlxlock.commands.project import (
-    Project,
-    read_lockfile_if_any,
-    read_manifest,
-    refuse_newer,
-    write_lockfile,
-)
-from mlxlock.commands.proof import Proven
-from mlxlock.commands.report import Report
-from mlxlock.commands.resolve import draft, resolve
 from mlxlock.commands.url_pins import UrlPins
 from mlxlock.errors import MlxlockError, PolicyError, UsageError
+from mlxlock.first_runs.exercise import Made, Work, make_first_runs
+from mlxlock.first_runs.proof import Proven
 from mlxlock.planning.assemble import used_environments
 from mlxlock.planning.frozen import new_arrivals
 from mlxlock.planning.policy import check_policy
@@ -29,6 +19,16 @@ from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.lockfile_reader import parse_lockfile
 from mlxlock.spec.lockfile_writer import format_lockfile
 from mlxlock.spec.manifest import Manifest
+from mlxlock.steps.pinning import PinnedSource, pins_of
+from mlxlock.steps.project import (
+    Project,
+    read_lockfile_if_any,
+    read_manifest,
+    refuse_newer,
+    write_lockfile,
+)
+from mlxlock.steps.report import Report
+from mlxlock.steps.resolve import draft, resolve
 
 EMPTY: Final = Lockfile()
 NOT_WRITTEN: Final = "models.lock (not written)"

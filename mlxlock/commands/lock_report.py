@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mlxlock.commands.proof import Proven
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.errors import MlxlockError, PartialError
+from mlxlock.first_runs.proof import Proven
 from mlxlock.planning.freshness import Reason, staleness
 from mlxlock.planning.relock import unproven_runs
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest import Manifest
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
 
 def check_report(manifest: Manifest, locked: Lockfile | None) -> Report:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Protocol
 
 from mlxlock.commands.lock import LockOptions, lock
-from mlxlock.commands.project import MANIFEST_NAME, Project
-from mlxlock.commands.report import Line, Report
 from mlxlock.commands.sync import SyncOptions, sync
 from mlxlock.errors import ManifestError
 from mlxlock.fs import disk_errors, write_atomic
 from mlxlock.ports import Ports
 from mlxlock.spec.manifest_reader import parse_manifest
 from mlxlock.spec.toml_text import decode
+from mlxlock.steps.project import MANIFEST_NAME, Project
+from mlxlock.steps.report import Line, Report
 
 
 class ChangeOptions(Protocol):

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from mlxlock.commands.clone import blobs_of, parse_wanted, resolved
-from mlxlock.commands.obtain import completer, missing_from, needs_of, obtain
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.planning.assemble import complete_model
 from mlxlock.ports import CachedFile, Ports
 from mlxlock.spec.lockfile import LockedModel
+from mlxlock.steps.obtain import completer, missing_from, needs_of, obtain
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

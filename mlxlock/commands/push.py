@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from mlxlock.commands.locate import locate
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.errors import PolicyError, RepoNotFoundError, UsageError
 from mlxlock.fs import hash_file
 from mlxlock.ports import Edit, LocalModel, Ports, Published, Publisher
@@ -19,6 +16,9 @@ from mlxlock.spec.names import RepoId, RepoPath, Revision
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.sentinel import is_hashed
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.locate import locate
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
 _SECRET_NAMES: Final = ("token", "*.token", "stored_tokens", ".env", ".env.*", ".netrc", "*.pem", "id_rsa*")
 _SECRET_FOLDERS: Final = frozenset({".cache", ".venv", ".ssh"})

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from mlxlock.commands.lock import LockOptions
 from mlxlock.commands.manifest_change import change_manifest
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Report
 from mlxlock.commands.sync import SyncOptions
 from mlxlock.ports import Ports
 from mlxlock.spec.manifest_edit import remove_model
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlxlock.commands.locate import all_shelves
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.errors import UsageError
 from mlxlock.planning.naming import Asked, matches
 from mlxlock.ports import LocalModel, Ports
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.locate import all_shelves
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from mlxlock.commands.appeared import contents_of
-from mlxlock.commands.launch import Launch, launched
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Report
-from mlxlock.commands.run_report import Ran, run_report
-from mlxlock.commands.subject import Subject, Wish, find_subject
 from mlxlock.errors import UsageError
 from mlxlock.planning.run_job import Json, asked_job, lacking, unsuited
 from mlxlock.ports import Note, Ports
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.appeared import contents_of
+from mlxlock.steps.launch import Launch, launched
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Report
+from mlxlock.steps.run_report import Ran, run_report
+from mlxlock.steps.subject import Subject, Wish, find_subject
 
 CHATTY: Final = ("text", "vision")
 STDIN: Final = "-"

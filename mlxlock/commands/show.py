@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from mlxlock.commands.locate import locate
-from mlxlock.commands.looked import Looked, fresh_hash, lock_states_of, look_at, model_object, states_our_hash
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Columns, Json, Line, Report, human_bytes
 from mlxlock.ports import Ports
+from mlxlock.steps.locate import locate
+from mlxlock.steps.looked import Looked, fresh_hash, lock_states_of, look_at, model_object, states_our_hash
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

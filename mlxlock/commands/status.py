@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlxlock.commands.project import Project, read_lockfile_if_any, read_manifest, warn_of_newer
-from mlxlock.commands.report import Columns, Json, Line, Report, human_bytes
-from mlxlock.commands.selection import Selection, chosen_models, seen_models
 from mlxlock.planning.freshness import staleness
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.plan import Inventory
@@ -13,6 +10,9 @@ from mlxlock.planning.relock import all_seen
 from mlxlock.planning.verdict import Verdict, judge
 from mlxlock.ports import Ports, Workspace
 from mlxlock.spec.lockfile import LockedModel, Lockfile
+from mlxlock.steps.project import Project, read_lockfile_if_any, read_manifest, warn_of_newer
+from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes
+from mlxlock.steps.selection import Selection, chosen_models, seen_models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

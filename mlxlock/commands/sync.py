@@ -3,22 +3,21 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mlxlock.commands.obtain import missing_from, needs_of, obtain
-from mlxlock.commands.project import Project, read_lockfile, read_manifest, warn_of_newer
-from mlxlock.commands.rebuild import missing_effects, rebuild, refuse_unrebuildable
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
-from mlxlock.commands.selection import Selection, chosen_models, seen_models, unseen_models
-from mlxlock.errors import DriftError, LockStaleError
-from mlxlock.planning.freshness import staleness
+from mlxlock.errors import DriftError
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.plan import Change, Plan, make_plan
 from mlxlock.planning.relock import all_seen
 from mlxlock.ports import Note, Ports
 from mlxlock.spec.digest import Blake3
 from mlxlock.spec.lockfile import LockedModel, Lockfile
-from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.names import RepoPath
 from mlxlock.spec.resolution import RemoteFile
+from mlxlock.steps.freshness import check_fresh
+from mlxlock.steps.obtain import missing_from, needs_of, obtain
+from mlxlock.steps.project import Project, read_lockfile, read_manifest
+from mlxlock.steps.rebuild import missing_effects, rebuild, refuse_unrebuildable
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
+from mlxlock.steps.selection import Selection, chosen_models, seen_models, unseen_models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +81,6 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
     for path in plan.kept:
         ports.on_event(Note(text=f"`{path}` was edited and is no longer needed: left alone", level="warning"))
     return _report(plan, models, 0, dry_run=False)
-
-
-def check_fresh(manifest: Manifest, lockfile: Lockfile, ports: Ports, *, frozen: bool) -> None:
-    """Stop at a stale lock, or warn of it under `--frozen`.
-
-    Raises:
-        LockStaleError: With every reason.
-    """
-    warn_of_newer(lockfile, ports.on_event)
-    reasons = tuple(str(reason) for reason in staleness(manifest, lockfile))
-    if reasons and not frozen:
-        raise LockStaleError("`models.lock` is stale", hint="run `mlxk lock`", details=reasons)
-    if reasons:
-        ports.on_event(Note(text=f"`models.lock` is stale: {'; '.join(reasons)}", level="warning"))
 
 
 def _would_fetch(models: tuple[LockedModel, ...], unseen: Mapping[RemoteFile, str]) -> Report:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mlxlock.commands.project import Project, read_lockfile
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.spec.effects import Download
 from mlxlock.spec.lockfile import Artifact, LockedModel
 from mlxlock.spec.resolution import FileEntry
+from mlxlock.steps.project import Project, read_lockfile
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

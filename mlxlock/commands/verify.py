@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from mlxlock.commands.project import Project, read_lockfile, read_manifest, warn_of_newer
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
-from mlxlock.commands.selection import Selection, chosen_models, seen_models
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.policy import policy_problems
 from mlxlock.planning.verdict import Finding, Verdict, judge
 from mlxlock.ports import Ports
 from mlxlock.spec.lockfile import LockedModel
+from mlxlock.steps.project import Project, read_lockfile, read_manifest, warn_of_newer
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
+from mlxlock.steps.selection import Selection, chosen_models, seen_models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

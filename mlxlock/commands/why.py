@@ -6,8 +6,6 @@ Answers for whatever a lock names: a repo, a model, a URL, a file below `.hf_cac
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mlxlock.commands.project import Project, read_lockfile
-from mlxlock.commands.report import Json, Line, Report, human_bytes, plural
 from mlxlock.errors import UsageError
 from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.spec.digest import Blake3
@@ -15,6 +13,8 @@ from mlxlock.spec.lockfile import Artifact, Denied, LockedModel, Lockfile
 from mlxlock.spec.phases import Phase
 from mlxlock.spec.readers import did_you_mean
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.project import Project, read_lockfile
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

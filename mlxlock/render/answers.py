@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Final
 
-from mlxlock.commands.report import Columns, Json, Line, Raw, Report, Style
 from mlxlock.errors import MlxlockError
 from mlxlock.render.look import Look
 from mlxlock.render.text import cut, is_terminal, padded, painted, safe, width
+from mlxlock.steps.report import Columns, Json, Line, Raw, Report, Style
 
 _GAP: Final = "  "
 _LEAST: Final = 12

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import IO, Final, Literal
 
-from mlxlock.commands.report import Style
 from mlxlock.spec.names import printable
+from mlxlock.steps.report import Style
 
 Color = Literal["auto", "always", "never"]
 _CODES: Final[Mapping[Style, str]] = {

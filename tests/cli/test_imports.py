@@ -100,8 +100,8 @@ def test_a_version_needs_no_click_and_help_none_of_the_commands(site: Site) -> N
         [sys.executable, "-c", probe], env=site.env, capture_output=True, text=True, check=True, timeout=60
     )
     ours = {name for name in done.stdout.splitlines()[-1].split() if name.startswith("mlxlock.")}
-    assert {name.split(".")[1] for name in ours} <= {"cli", "render", "errors", "spec", "commands"}
-    assert {name for name in ours if "commands." in name} == {"mlxlock.commands.report"}
+    assert {name.split(".")[1] for name in ours} <= {"cli", "render", "errors", "spec", "steps"}
+    assert {name for name in ours if "steps." in name} == {"mlxlock.steps.report"}
 
 
 @needs_strace

@@ -7,12 +7,9 @@ from pathlib import Path
 
 from mlxlock.cli.options import Common
 from mlxlock.cli.wiring import Choices, wire
-from mlxlock.commands.first_runs import Work, trials_of
-from mlxlock.commands.obtain import completer, needs_of, obtain
-from mlxlock.commands.pinning import PinnedSource
-from mlxlock.commands.proof import Proven, prove
-from mlxlock.commands.resolve import draft, resolve
-from mlxlock.commands.trial import Trial
+from mlxlock.first_runs.exercise import Work, trials_of
+from mlxlock.first_runs.proof import Proven, prove
+from mlxlock.first_runs.trial import Trial
 from mlxlock.planning.assemble import complete_model, with_captures
 from mlxlock.planning.relock import decide, first_runs_of
 from mlxlock.ports import BlobStore, Event, Laboratory, Ports
@@ -20,6 +17,9 @@ from mlxlock.render import Look
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest_reader import parse_manifest
 from mlxlock.spec.record import CaptureRecord
+from mlxlock.steps.obtain import completer, needs_of, obtain
+from mlxlock.steps.pinning import PinnedSource
+from mlxlock.steps.resolve import draft, resolve
 
 HEAD = f'[sandbox]\nrequire = "full"\npython = "{sys.executable}"\n\n'
 

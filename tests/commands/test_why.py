@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Line, Report
 from mlxlock.commands.why import WhyOptions, why
 from mlxlock.errors import UsageError
 from mlxlock.spec.lockfile_writer import format_lockfile
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Line, Report
 from tests.commands.site import ROOT
 from tests.spec.locks import COMMIT, LOCK, OTHER
 

@@ -13,12 +13,8 @@ from typing import Any
 
 from mlxlock.cli.options import Common
 from mlxlock.cli.wiring import wire
-from mlxlock.commands.first_runs import Work, trials_of
-from mlxlock.commands.obtain import completer, needs_of, obtain
-from mlxlock.commands.pinning import PinnedSource
-from mlxlock.commands.project import Project, read_manifest
-from mlxlock.commands.proof import Proven, prove
-from mlxlock.commands.resolve import draft, resolve
+from mlxlock.first_runs.exercise import Work, trials_of
+from mlxlock.first_runs.proof import Proven, prove
 from mlxlock.planning.assemble import complete_model, with_captures
 from mlxlock.planning.relock import decide, first_runs_of
 from mlxlock.ports import Ports, ignore
@@ -26,6 +22,10 @@ from mlxlock.render import Look
 from mlxlock.spec.invariants import check_invariants
 from mlxlock.spec.lockfile import Artifact, Environment, LockedModel, Lockfile
 from mlxlock.spec.lockfile_writer import format_lockfile
+from mlxlock.steps.obtain import completer, needs_of, obtain
+from mlxlock.steps.pinning import PinnedSource
+from mlxlock.steps.project import Project, read_manifest
+from mlxlock.steps.resolve import draft, resolve
 
 
 def lock_step_by_step(

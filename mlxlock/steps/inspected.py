@@ -8,7 +8,6 @@ import json
 import os
 from pathlib import Path
 
-from mlxlock.commands.json_texts import json_texts
 from mlxlock.errors import StoreError
 from mlxlock.fs import disk_errors
 from mlxlock.ports import BlobStore
@@ -17,6 +16,7 @@ from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.names import RepoId
 from mlxlock.spec.resolution import FileEntry
+from mlxlock.steps.json_texts import json_texts
 
 
 def texts_and_kind(

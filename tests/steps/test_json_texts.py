@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mlxlock.commands import json_texts as module
-from mlxlock.commands.json_texts import json_texts
 from mlxlock.errors import PolicyError
 from mlxlock.fs import CHUNK_BYTES
 from mlxlock.spec.inspection import remote_code
+from mlxlock.steps import json_texts as module
+from mlxlock.steps.json_texts import json_texts
 from tests.memory import peak_memory
 
 CODE = {"auto_map": {"AutoTokenizer": "t.Tok"}}

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mlxlock.commands.appeared import Contents, appeared, contents_of, data_of, told
-from mlxlock.commands.launch import Ended
-from mlxlock.commands.outcome import raise_missing
-from mlxlock.commands.report import Json, Line, Report
-from mlxlock.commands.subject import Subject
 from mlxlock.fs import disk_errors
 from mlxlock.ports import Note, Ports
+from mlxlock.steps.appeared import Contents, appeared, contents_of, data_of, told
+from mlxlock.steps.launch import Ended
+from mlxlock.steps.report import Json, Line, Report
+from mlxlock.steps.result import raise_missing
+from mlxlock.steps.subject import Subject
 
 INTERRUPTED: Final = 130
 STDERR_LINES: Final = 3

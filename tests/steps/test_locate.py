@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mlxlock.commands.locate import locate
-from mlxlock.commands.project import Project
 from mlxlock.errors import UsageError
 from mlxlock.ports import LocalModel, Ports
 from mlxlock.spec.lockfile import Lockfile
 from mlxlock.spec.lockfile_writer import format_lockfile
+from mlxlock.steps.locate import locate
+from mlxlock.steps.project import Project
 from mlxlock.workspace.library import DirectoryLibrary
 from tests.planning import locks
 from tests.workspace.test_library import NEW, OLD, make, make_snapshot

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlxlock.commands.project import Project, read_lockfile_if_any, read_manifest
 from mlxlock.errors import UsageError
 from mlxlock.planning.naming import Asked, matches
 from mlxlock.ports import Library, LocalModel, Ports, Shelf
 from mlxlock.spec.readers import did_you_mean
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.project import Project, read_lockfile_if_any, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

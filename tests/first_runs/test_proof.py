@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlxlock.commands.proof import Proven
+from mlxlock.first_runs.proof import Proven
 from tests.commands.laboratory import Captured, Lab, settle
 from tests.testhub import LoopbackHub
 

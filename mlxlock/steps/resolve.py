@@ -8,9 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
-from mlxlock.commands.obtain import completer
-from mlxlock.commands.pinning import Key
-from mlxlock.commands.report import plural
 from mlxlock.planning.assemble import assemble_model, complete_model
 from mlxlock.planning.effects import with_effects
 from mlxlock.planning.relock import Decision
@@ -18,6 +15,9 @@ from mlxlock.ports import BlobStore, Note, Ports, Wanted
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.names import Revision
 from mlxlock.spec.resolution import Resolution
+from mlxlock.steps.obtain import completer
+from mlxlock.steps.pinning import Key
+from mlxlock.steps.report import plural
 
 JOBS: Final = 8
 

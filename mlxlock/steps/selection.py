@@ -5,13 +5,13 @@ A step of `sync`, `status` and `verify`. Owns that a manifest's groups and marke
 
 from collections.abc import Iterable, Mapping
 
-from mlxlock.commands.obtain import completer
 from mlxlock.planning.assemble import complete_model
 from mlxlock.planning.relock import all_seen
 from mlxlock.ports import BlobStore
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.selection import Selection, selected
+from mlxlock.steps.obtain import completer
 
 __all__ = ["Selection", "chosen_models", "seen_models", "unseen_models"]
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mlxlock.commands.linked_model import link_files
 from mlxlock.commands.secrets import secrets_below
-from mlxlock.commands.witnessed import witnessed
 from mlxlock.errors import FirstRunError
+from mlxlock.first_runs.linked_model import link_files
 from mlxlock.outside import Egress, Proxy
 from mlxlock.planning.layout import CACHE_DIR, Tree, lay_out
 from mlxlock.planning.plan import make_plan
@@ -27,6 +26,7 @@ from mlxlock.spec.first_run import DEFAULT_TIMEOUT_S, FirstRun
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.record import Compared
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.witnessed import witnessed
 
 HUB_PORT: Final = 8001
 EGRESS_PORT: Final = 8002

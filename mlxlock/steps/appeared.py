@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mlxlock.commands.report import Json, plural
 from mlxlock.ports import Laboratory
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType
+from mlxlock.steps.report import Json, plural
 
 MOST_TOLD: Final = 12
 _HUB: Final = "hub"

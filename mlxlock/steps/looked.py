@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mlxlock.commands.project import Project
-from mlxlock.commands.report import Json
 from mlxlock.errors import DiskError
 from mlxlock.planning.description import Description, describe
 from mlxlock.planning.health import problems_of
@@ -18,6 +16,8 @@ from mlxlock.ports import LocalModel, Ports
 from mlxlock.spec.digest import content_hash
 from mlxlock.spec.model_facts import ModelFacts
 from mlxlock.spec.sentinel import HASH_ALGORITHM, is_hashed
+from mlxlock.steps.project import Project
+from mlxlock.steps.report import Json
 
 NOTHING = ModelFacts(files=(), texts={}, weights={})
 
@@ -92,7 +92,7 @@ def lock_states_of(project: Project | None, ports: Ports) -> Mapping[str, tuple[
     """As `lock_states.lock_states_if_any`; without a project nothing of locks is imported."""
     if project is None:
         return {}
-    from mlxlock.commands.lock_states import lock_states_if_any  # noqa: PLC0415 - costs what a listing costs
+    from mlxlock.steps.lock_states import lock_states_if_any  # noqa: PLC0415 - costs what a listing costs
 
     return lock_states_if_any(project, ports)
 

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mlxlock.commands.linked_model import changes
-from mlxlock.commands.outcome import output_of
-from mlxlock.commands.testimony import Testimony, read_testimony
-from mlxlock.commands.trial import Bench, Trial, open_bench, run_trial
 from mlxlock.errors import FirstRunError
+from mlxlock.first_runs.linked_model import changes
+from mlxlock.first_runs.outcome import output_of
+from mlxlock.first_runs.trial import Bench, Trial, open_bench, run_trial
 from mlxlock.planning.assemble import with_proof
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.proving import (
@@ -28,6 +27,7 @@ from mlxlock.planning.verdict import judge
 from mlxlock.ports import BlobStore, Laboratory, Mirror, Note, OnEvent, Outcome
 from mlxlock.spec.lockfile import LockedModel, OfflineLevel
 from mlxlock.spec.record import CaptureRecord, Missed, Output, Replay
+from mlxlock.steps.testimony import Testimony, read_testimony
 
 MOST_TOLD: Final = 5
 

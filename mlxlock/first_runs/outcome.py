@@ -1,23 +1,20 @@
 """What came out of a trial: an output, or the error that says why not.
 
-A step of `lock` and `run`. Owns how the runner's RESULT.json is believed: the model's code could have written
-it too.
+Owns what a first run must have said to count as one; `steps.result` reads it.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from mlxlock.commands.trial import Bench, Trial
-from mlxlock.errors import FirstRunError, RuntimeMissingError
+from mlxlock.errors import FirstRunError
+from mlxlock.first_runs.trial import Bench, Trial
 from mlxlock.ports import Laboratory, Outcome
 from mlxlock.spec.first_run import DEFAULT_TIMEOUT_S
 from mlxlock.spec.record import Output
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.result import raise_missing, read_result
 
-MAX_RESULT_BYTES: Final = 1 << 20
 STDERR_LINES: Final = 12
 TEXT_CHARS: Final = 2000
 
@@ -49,17 +46,6 @@ def _printed(outcome: Outcome) -> Output:
     return Output(digest=f"sha256:{digest}", text=outcome.stdout[:TEXT_CHARS])
 
 
-def read_result(path: Path, *, most_bytes: int = MAX_RESULT_BYTES) -> dict[str, Any]:
-    """What the runner wrote; the model's code could have written it too, so it is read with care."""
-    try:
-        if path.is_symlink() or path.stat().st_size > most_bytes:
-            return {}
-        parsed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
 def _parsed(output: Mapping[str, Any]) -> Output:
     def number(key: str) -> int | None:
         value = output.get(key)
@@ -80,22 +66,6 @@ def _what(result: Mapping[str, Any]) -> str | None:
     if not isinstance(error, dict):
         return None
     return shown(f"failed in {error.get('phase')}: {error.get('type')}: {error.get('message')}")
-
-
-def raise_missing(result: Mapping[str, Any], laboratory: Laboratory) -> None:
-    """Raise when the runner says that its library is missing.
-
-    Raises:
-        RuntimeMissingError: It does.
-    """
-    error = result.get("error")
-    if isinstance(error, dict) and error.get("type") == "missing-library":
-        python = laboratory.interpreter().python
-        raise RuntimeMissingError(
-            shown(str(error.get("message"))),
-            hint=f"install it there (`{python} -m pip install …`), "
-            f'or name another interpreter: `[sandbox] python = "..."`',
-        )
 
 
 def _failed(trial: Trial, outcome: Outcome, what: str) -> FirstRunError:

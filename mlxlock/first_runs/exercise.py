@@ -8,13 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from mlxlock.commands.inspected import texts_and_kind
-from mlxlock.commands.obtain import completer, needs_of, obtain
-from mlxlock.commands.proof import Proven, prove
-from mlxlock.commands.rebuild import missing_effects, rebuild
-from mlxlock.commands.recording import Recorder
-from mlxlock.commands.trial import Trial
 from mlxlock.commands.url_pins import UrlPins
+from mlxlock.first_runs.proof import Proven, prove
+from mlxlock.first_runs.recording import Recorder
+from mlxlock.first_runs.trial import Trial
 from mlxlock.planning.assemble import complete_model, with_captures
 from mlxlock.planning.policy import allows_code, check_policy, check_remote_code, withheld
 from mlxlock.planning.relock import Decision, first_runs_of, unproven_runs
@@ -24,6 +21,9 @@ from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import Environment, LockedModel
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.record import CaptureRecord
+from mlxlock.steps.inspected import texts_and_kind
+from mlxlock.steps.obtain import completer, needs_of, obtain
+from mlxlock.steps.rebuild import missing_effects, rebuild
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

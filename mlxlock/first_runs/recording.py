@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from mlxlock.commands.attributing import accounted, effects_of
-from mlxlock.commands.linked_model import changes
-from mlxlock.commands.obtain import completer
-from mlxlock.commands.outcome import output_of
-from mlxlock.commands.testimony import read_testimony
-from mlxlock.commands.trial import Bench, Trial, open_bench, run_trial
 from mlxlock.commands.url_pins import UrlPins
 from mlxlock.errors import FirstRunError, PolicyError
+from mlxlock.first_runs.attributing import accounted, effects_of
+from mlxlock.first_runs.linked_model import changes
+from mlxlock.first_runs.outcome import output_of
+from mlxlock.first_runs.trial import Bench, Trial, open_bench, run_trial
 from mlxlock.outside import Archives, Egress
 from mlxlock.planning.assemble import with_captures
 from mlxlock.planning.attribution import expected
@@ -25,6 +23,8 @@ from mlxlock.ports import IntakeStore, Laboratory, Mirror, Outcome, Source
 from mlxlock.spec.effects import Effects
 from mlxlock.spec.names import RepoPath
 from mlxlock.spec.record import CaptureRecord, Exchange, Output
+from mlxlock.steps.obtain import completer
+from mlxlock.steps.testimony import read_testimony
 
 MOST_TOLD: Final = 8
 

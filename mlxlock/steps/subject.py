@@ -9,12 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from mlxlock.commands.inspected import texts_and_kind, texts_and_kind_at
-from mlxlock.commands.locate import locate
-from mlxlock.commands.pinning import Key, pins_of
-from mlxlock.commands.project import Project, read_lockfile, read_lockfile_if_any, read_manifest
-from mlxlock.commands.selection import seen_models
-from mlxlock.commands.sync import check_fresh
 from mlxlock.errors import DriftError, PolicyError, UsageError
 from mlxlock.planning.layout import CACHE_DIR, lay_out
 from mlxlock.planning.proving import locked_pins, needs_a_mirror
@@ -27,6 +21,12 @@ from mlxlock.spec.manifest import Manifest, remote_code_of
 from mlxlock.spec.names import RepoId, Revision
 from mlxlock.spec.record import Pin
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.freshness import check_fresh
+from mlxlock.steps.inspected import texts_and_kind, texts_and_kind_at
+from mlxlock.steps.locate import locate
+from mlxlock.steps.pinning import Key, pins_of
+from mlxlock.steps.project import Project, read_lockfile, read_lockfile_if_any, read_manifest
+from mlxlock.steps.selection import seen_models
 
 _HUB_ABOVE_SNAPSHOT: Final = 2
 

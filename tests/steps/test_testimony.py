@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlxlock.commands.testimony import read_testimony
+from mlxlock.steps.testimony import read_testimony
 
 MISSED = {"event": "missed", "kind": "OfflineModeIsEnabled", "url": None, "by": None, "repo": "org/codec"}
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from mlxlock.commands.project import Project, read_lockfile_if_any, read_manifest
-from mlxlock.commands.selection import seen_models
 from mlxlock.errors import MlxlockError
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.relock import all_seen
 from mlxlock.planning.verdict import judge
 from mlxlock.ports import Note, Ports
+from mlxlock.steps.project import Project, read_lockfile_if_any, read_manifest
+from mlxlock.steps.selection import seen_models
 
 
 def lock_states(project: Project, ports: Ports) -> Mapping[str, tuple[str, ...]]:

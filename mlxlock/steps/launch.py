@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from mlxlock.commands.child import run_child
-from mlxlock.commands.outcome import read_result
-from mlxlock.commands.pinning import PinnedSource
-from mlxlock.commands.subject import Subject
-from mlxlock.commands.testimony import read_testimony
-from mlxlock.commands.witnessed import witnessed
 from mlxlock.errors import MlxlockError
 from mlxlock.fs import disk_errors
 from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.planning.policy import untrusted
 from mlxlock.ports import Job, Laboratory, Mirror, Ports, Service, withhold_nothing
 from mlxlock.spec.names import RepoId, Revision
+from mlxlock.steps.child import run_child
+from mlxlock.steps.pinning import PinnedSource
+from mlxlock.steps.result import read_result
+from mlxlock.steps.subject import Subject
+from mlxlock.steps.testimony import read_testimony
+from mlxlock.steps.witnessed import witnessed
 
 STDERR_BYTES: Final = 64 * 1024
 MAX_ANSWER_BYTES: Final = 64 << 20

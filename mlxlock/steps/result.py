@@ -1,0 +1,39 @@
+"""What a runner wrote to RESULT.json, read with care: the model's code could have written it too."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from mlxlock.errors import RuntimeMissingError
+from mlxlock.ports import Laboratory
+from mlxlock.spec.toml_text import shown
+
+MAX_RESULT_BYTES: Final = 1 << 20
+
+
+def read_result(path: Path, *, most_bytes: int = MAX_RESULT_BYTES) -> dict[str, Any]:
+    """What the runner wrote; the model's code could have written it too, so it is read with care."""
+    try:
+        if path.is_symlink() or path.stat().st_size > most_bytes:
+            return {}
+        parsed = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def raise_missing(result: Mapping[str, Any], laboratory: Laboratory) -> None:
+    """Raise when the runner says that its library is missing.
+
+    Raises:
+        RuntimeMissingError: It does.
+    """
+    error = result.get("error")
+    if isinstance(error, dict) and error.get("type") == "missing-library":
+        python = laboratory.interpreter().python
+        raise RuntimeMissingError(
+            shown(str(error.get("message"))),
+            hint=f"install it there (`{python} -m pip install …`), "
+            f'or name another interpreter: `[sandbox] python = "..."`',
+        )
