@@ -17,8 +17,8 @@ from mlxlock.capture.authority import Authority
 from mlxlock.capture.proxying import Client, proxying
 from mlxlock.errors import DownloadError, OfflineMissingError
 from mlxlock.fs import CHUNK_BYTES
-from mlxlock.outside import Read, Web, WebAnswer
 from mlxlock.ports import Blob, IntakeStore, Note, OnEvent, ignore
+from mlxlock.ports.outside import Read, Web, WebAnswer
 from mlxlock.spec.effects import Download
 from mlxlock.spec.names import printable
 from mlxlock.spec.phases import Phase

@@ -11,7 +11,6 @@ from typing import Final
 import mlxlock
 from mlxlock.cli.interpreter import find_python, probe
 from mlxlock.fs import scratch_directory
-from mlxlock.outside import Egress, Proxy, Web
 from mlxlock.planning.attribution import Expected
 from mlxlock.ports import (
     ChildSetting,
@@ -24,6 +23,7 @@ from mlxlock.ports import (
     Withhold,
     Workspace,
 )
+from mlxlock.ports.outside import Egress, Proxy, Web
 from mlxlock.spec.effects import Download
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.record import CachedRepo, Left, Pin

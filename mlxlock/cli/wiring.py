@@ -13,7 +13,6 @@ from blake3 import blake3
 from mlxlock import __version__
 from mlxlock.cli.options import Common
 from mlxlock.errors import DiskError, ManifestError, UsageError
-from mlxlock.outside import Archives, Web
 from mlxlock.ports import (
     HubCache,
     Installed,
@@ -29,6 +28,7 @@ from mlxlock.ports import (
     Workspace,
     Workspaces,
 )
+from mlxlock.ports.outside import Archives, Web
 from mlxlock.store import default_hf_caches, default_store_dir
 
 

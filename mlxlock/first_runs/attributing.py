@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from mlxlock.errors import UnattributedError
-from mlxlock.outside import Archives
 from mlxlock.planning.attribution import (
     Attribution,
     Packed,
@@ -19,6 +18,7 @@ from mlxlock.planning.attribution import (
     wanted_sizes,
 )
 from mlxlock.ports import IntakeStore
+from mlxlock.ports.outside import Archives
 from mlxlock.spec.effects import Effects
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.record import Body, Left

@@ -14,12 +14,12 @@ from mlxlock.first_runs.attributing import accounted, effects_of
 from mlxlock.first_runs.linked_model import changes
 from mlxlock.first_runs.outcome import output_of
 from mlxlock.first_runs.trial import Bench, Trial, open_bench, run_trial
-from mlxlock.outside import Archives, Egress
 from mlxlock.planning.assemble import with_captures
 from mlxlock.planning.attribution import expected
 from mlxlock.planning.denials import allow_hosts_hint, name_of
 from mlxlock.planning.layout import HUB_DIR
 from mlxlock.ports import IntakeStore, Laboratory, Mirror, Outcome, Source
+from mlxlock.ports.outside import Archives, Egress
 from mlxlock.spec.effects import Effects
 from mlxlock.spec.names import RepoPath
 from mlxlock.spec.record import CaptureRecord, Exchange, Output

@@ -17,11 +17,11 @@ from typing import Final
 from mlxlock.commands.secrets import secrets_below
 from mlxlock.errors import FirstRunError
 from mlxlock.first_runs.linked_model import link_files
-from mlxlock.outside import Egress, Proxy
 from mlxlock.planning.layout import CACHE_DIR, Tree, lay_out
 from mlxlock.planning.plan import make_plan
 from mlxlock.planning.run_job import RUNNABLE, first_run_job
 from mlxlock.ports import BlobStore, Job, Laboratory, Mirror, Outcome, Service
+from mlxlock.ports.outside import Egress, Proxy
 from mlxlock.spec.first_run import DEFAULT_TIMEOUT_S, FirstRun
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.record import Compared

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from mlxlock.errors import OfflineMissingError
-from mlxlock.outside import Read, WebAnswer
 from mlxlock.ports import BlobStore, OnEvent, Wanted, ignore
+from mlxlock.ports.outside import Read, WebAnswer
 from mlxlock.spec.effects import Download
 from mlxlock.spec.resolution import RemoteFile, Resolution
 

@@ -14,8 +14,8 @@ from mlxlock.errors import DownloadError, HubError, MismatchError
 from mlxlock.hub.endpoint import Endpoint
 from mlxlock.hub.retry import PATIENCE, Patience, Persistence, TransientError, Wait, transient
 from mlxlock.hub.transport import Answer, Live, Transport, absolute
-from mlxlock.outside import Read, WebAnswer
 from mlxlock.ports import Advanced, BlobStore, Deposit, Finished, OnEvent, Started, ignore
+from mlxlock.ports.outside import Read, WebAnswer
 from mlxlock.spec.effects import Download
 
 HASTE: Final = Patience(tries=3, connects=2, total_s=15.0)

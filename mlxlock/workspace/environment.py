@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, assert_never
 
-from mlxlock.outside import Proxy
 from mlxlock.planning.layout import CACHE_DIR, HUB_DIR
+from mlxlock.ports.outside import Proxy
 
 _LONG_S: Final = "3600"
 """How long a child waits for the mirror, which fetches whole files first and knows better when to stop."""
