@@ -12,7 +12,7 @@ say() { printf '\n==> %s\n' "$*"; }
 
 system_packages() {
     local missing=()
-    for program in bwrap strace git zsh fish; do
+    for program in bwrap curl strace git zsh fish; do
         command -v "$program" >/dev/null || missing+=("$program")
     done
     [ "${#missing[@]}" -eq 0 ] && return

@@ -347,7 +347,7 @@ def test_a_large_file_needs_no_memory(client: Client, tmp_path: Path) -> None:
     environment = {**client.environment, "NO_PROXY": ""}
     tracemalloc.start()
     try:
-        command = ["curl", "-sf", "-o", str(tmp_path / "big"), big]
+        command = ["curl", "-sf", "--cacert", str(client.ca), "-o", str(tmp_path / "big"), big]
         subprocess.run(command, env=environment, check=True, timeout=60)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
