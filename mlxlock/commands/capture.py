@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mlxlock.commands.lock_report import capture_report
-from mlxlock.commands.url_pins import UrlPins
 from mlxlock.errors import UsageError
 from mlxlock.first_runs.exercise import Made, Work, make_first_runs
 from mlxlock.planning.assemble import used_environments
@@ -27,6 +26,7 @@ from mlxlock.steps.project import (
     write_lockfile,
 )
 from mlxlock.steps.report import Report
+from mlxlock.steps.url_pins import UrlPins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mlxlock.commands.lock_report import check_report, in_part, lock_report
-from mlxlock.commands.url_pins import UrlPins
 from mlxlock.errors import MlxlockError, PolicyError, UsageError
 from mlxlock.first_runs.exercise import Made, Work, make_first_runs
 from mlxlock.first_runs.proof import Proven
@@ -29,6 +28,7 @@ from mlxlock.steps.project import (
 )
 from mlxlock.steps.report import Report
 from mlxlock.steps.resolve import draft, resolve
+from mlxlock.steps.url_pins import UrlPins
 
 EMPTY: Final = Lockfile()
 NOT_WRITTEN: Final = "models.lock (not written)"

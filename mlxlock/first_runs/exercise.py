@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from mlxlock.commands.url_pins import UrlPins
 from mlxlock.first_runs.proof import Proven, prove
 from mlxlock.first_runs.recording import Recorder
 from mlxlock.first_runs.trial import Trial
@@ -24,6 +23,7 @@ from mlxlock.spec.record import CaptureRecord
 from mlxlock.steps.inspected import texts_and_kind
 from mlxlock.steps.obtain import completer, needs_of, obtain
 from mlxlock.steps.rebuild import missing_effects, rebuild
+from mlxlock.steps.url_pins import UrlPins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from mlxlock.commands.url_pins import UrlPins
 from mlxlock.errors import FirstRunError, PolicyError
 from mlxlock.first_runs.attributing import accounted, effects_of
 from mlxlock.first_runs.linked_model import changes
@@ -25,6 +24,7 @@ from mlxlock.spec.names import RepoPath
 from mlxlock.spec.record import CaptureRecord, Exchange, Output
 from mlxlock.steps.obtain import completer
 from mlxlock.steps.testimony import read_testimony
+from mlxlock.steps.url_pins import UrlPins
 
 MOST_TOLD: Final = 8
 
