@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mlxlock.commands.secrets import secrets_below
 from mlxlock.errors import FirstRunError
 from mlxlock.first_runs.linked_model import link_files
+from mlxlock.first_runs.secrets import secrets_below
 from mlxlock.planning.layout import CACHE_DIR, Tree, lay_out
 from mlxlock.planning.plan import make_plan
 from mlxlock.planning.run_job import RUNNABLE, first_run_job

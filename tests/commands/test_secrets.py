@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlxlock.commands.secrets import secrets_below
+from mlxlock.first_runs.secrets import secrets_below
 
 
 def made(root: Path, *names: str) -> None:
