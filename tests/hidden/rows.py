@@ -255,6 +255,7 @@ ROWS = (
         model="orpheus",
         wanted=(_ORPHEUS, _SNAC),
         withheld=(_all_of(_SNAC), _all_of(_ORPHEUS)),
+        manifest='first-run = [{ name = "default", max-tokens = 14 }]\n',
     ),
     Row(
         model="bark",
