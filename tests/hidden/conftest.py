@@ -22,11 +22,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def observed(request: pytest.FixtureRequest, tiny_models: Path, shared: Path) -> Observed:
     """What came of the row that the test is about."""
     row: Row = request.param
-    left = shared / f"{row.model}.json"
-    with (shared / f"{row.model}.lock").open("w") as lock:
+    left = shared / f"{row.name}.json"
+    with (shared / f"{row.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not left.exists():
-            root = shared / row.model
+            root = shared / row.name
             root.mkdir()
             observe(row, tiny_models, root).write(left)
     return Observed.read(left)

@@ -3,6 +3,7 @@
 Owns what is claimed of each row. `trial` makes it happen, `test_rows` compares.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -74,6 +75,7 @@ class Row:
 
     Attributes:
         model: Its key in `tests.tinymodels.MODELS`.
+        variant: Tells apart several rows of one model.
         wanted: Every artifact, by repo.
         withheld: Each is a proof of its own.
         manifest: More lines for the model in `models.toml`.
@@ -84,6 +86,7 @@ class Row:
     """
 
     model: str
+    variant: str = ""
     wanted: tuple[Wanted, ...] = ()
     withheld: tuple[Withheld, ...]
     manifest: str = ""
@@ -91,6 +94,11 @@ class Row:
     writes: str = ""
     token: bool = False
     arrange: Callable[[LoopbackHub], None] = lambda _hub: None
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"{self.model}{self.variant and '-'}{self.variant}"
 
 
 def find(hub: LoopbackHub, repo_id: str) -> Repo:
@@ -113,6 +121,17 @@ def _pin_voices(hub: LoopbackHub) -> None:
         repo.commit({"README.md": b"Moved on."})
 
 
+def _give_qwen_code(hub: LoopbackHub) -> None:
+    """Let the repo that mlx-audio trusts without being told to have something to be trusted."""
+    repo = find(hub, _QWEN.repo)
+    files = dict(repo.commits[repo.refs["refs/heads/main"]].files)
+    kept = files["tokenizer_config.json"].content
+    config = json.loads(b"".join(kept.chunks(0, kept.size)))
+    named = {"AutoTokenizer": [f"{_MORE.removesuffix('.py')}.MoreTokenizer", None]}
+    told = json.dumps({**config, "tokenizer_class": "MoreTokenizer", "auto_map": named})
+    repo.commit({**files, "tokenizer_config.json": told.encode(), _MORE: _MORE_CODE})
+
+
 def _gate_llama(hub: LoopbackHub) -> None:
     find(hub, _LLAMA.repo).gated = "manual"
     hub.user(TOKEN, grants=[_LLAMA.repo])
@@ -120,6 +139,13 @@ def _gate_llama(hub: LoopbackHub) -> None:
 
 TOKEN = "hf_of_somebody_who_accepted"  # noqa: S105 - opens the test Hub
 
+_MORE = "tokenization_more.py"
+_MORE_CODE = b"""from transformers import Qwen2Tokenizer
+
+
+class MoreTokenizer(Qwen2Tokenizer):
+    pass
+"""
 _QWEN = Wanted(
     where="mlx_audio/stt/models/vibevoice_asr/vibevoice_asr.py:435",
     repo="Qwen/Qwen2.5-7B",
@@ -242,6 +268,20 @@ def _all_of(wanted: Wanted, *objections: str) -> Withheld:
 
 ROWS = (
     Row(model="vibevoice", wanted=(_QWEN,), withheld=(_all_of(_QWEN),)),
+    Row(
+        model="vibevoice",
+        variant="code",
+        wanted=(
+            replace(
+                _QWEN,
+                files=("config.json", "merges.txt", _MORE, *TOKENIZER, "vocab.json"),
+                code=True,
+            ),
+        ),
+        withheld=(Withheld(repo=_QWEN.repo, path=_MORE),),
+        manifest='remote-code = "allow"\n',
+        arrange=_give_qwen_code,
+    ),
     Row(model="dia", wanted=(_DAC,), withheld=(_all_of(_DAC),)),
     Row(
         model="moondream2",

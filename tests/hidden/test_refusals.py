@@ -11,7 +11,7 @@ from tests.hidden.trial import project
 from tests.testhub import LoopbackHub
 
 pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(300)]
-BY_MODEL = {row.model: row for row in ROWS}
+ROW = {row.name: row for row in ROWS}
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def hub(tiny_models: Path) -> Iterator[LoopbackHub]:
 
 def untrusted(name: str, hub: LoopbackHub, root: Path) -> Site:
     """The row's project, without what the row's manifest allows and without its token."""
-    site = project(BY_MODEL[name], hub, root / "project")
+    site = project(ROW[name], hub, root / "project")
     text = (site.root / "models.toml").read_text()
-    site.write(text.replace(BY_MODEL[name].manifest, "") if BY_MODEL[name].manifest else text)
+    site.write(text.replace(ROW[name].manifest, "") if ROW[name].manifest else text)
     site.env.pop("MLXK_ENDPOINT_TOKEN", None)
     return site
 
@@ -47,7 +47,7 @@ def test_code_runs_only_where_it_is_allowed(hub: LoopbackHub, tmp_path: Path, na
 def test_without_a_token_a_gated_repo_stops_the_lock_and_says_where_to_go(
     hub: LoopbackHub, tmp_path: Path
 ) -> None:
-    BY_MODEL["tada"].arrange(hub)
+    ROW["tada"].arrange(hub)
     site = untrusted("tada", hub, tmp_path)
     exit_code, code, told = site.refusal("lock")
     assert (exit_code, code) == (2, "auth-gated")
@@ -68,3 +68,27 @@ def test_a_refusal_that_the_library_swallows_stands_in_the_lock_and_proves_nothi
     (denied,) = entry["denied"]
     assert denied["url"] == "hf://moondream/starmie-v1/tokenizer_config.json"
     assert not [file for artifact in entry.get("artifact", []) for file in artifact.get("files", [])]
+
+
+def test_code_of_a_repo_that_the_library_trusts_by_itself_is_withheld(
+    hub: LoopbackHub, tmp_path: Path
+) -> None:
+    ROW["vibevoice-code"].arrange(hub)
+    site = untrusted("vibevoice-code", hub, tmp_path)
+    exit_code, code, told = site.refusal("lock")
+    assert (exit_code, code) == (2, "first-run-failed")
+    assert "Qwen/Qwen2.5-7B/tokenization_more.py" in told
+    assert 'remote-code = \\"allow\\"' in told
+    assert not site.lock_path.exists()
+
+
+def test_what_the_manifest_lets_go_is_told_and_proven(hub: LoopbackHub, tmp_path: Path) -> None:
+    find(hub, "moondream/starmie-v1").gated = "manual"
+    site = untrusted("moondream2", hub, tmp_path)
+    text = (site.root / "models.toml").read_text()
+    site.write(f'{text}accept-denied = ["moondream/starmie-v1"]\n')
+    site.mlxk("lock")
+    entry = site.locked["moondream2"]
+    assert [proof["offline"] for proof in entry["proofs"]] == ["proven"]
+    (denied,) = entry["denied"]
+    assert denied["accepted"] is True

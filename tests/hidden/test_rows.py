@@ -10,15 +10,15 @@ from tests.hidden.trial import Observed
 
 pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(300)]
 
-EACH_ROW = pytest.mark.parametrize("observed", ROWS, indirect=True, ids=[row.model for row in ROWS])
+EACH_ROW = pytest.mark.parametrize("observed", ROWS, indirect=True, ids=[row.name for row in ROWS])
 EACH_ARTIFACT = pytest.mark.parametrize(
     ("observed", "wanted"),
-    [pytest.param(row, wanted, id=f"{row.model}-{wanted.repo}") for row in ROWS for wanted in row.wanted],
+    [pytest.param(row, wanted, id=f"{row.name}-{wanted.repo}") for row in ROWS for wanted in row.wanted],
     indirect=["observed"],
 )
 EACH_WITHHELD = pytest.mark.parametrize(
     ("observed", "withheld"),
-    [pytest.param(row, each, id=f"{row.model}-{each.name}") for row in ROWS for each in row.withheld],
+    [pytest.param(row, each, id=f"{row.name}-{each.name}") for row in ROWS for each in row.withheld],
     indirect=["observed"],
 )
 
@@ -47,7 +47,7 @@ def test_the_first_run_is_proven_offline(observed: Observed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("observed", "row"), [(row, row) for row in ROWS], indirect=["observed"], ids=[row.model for row in ROWS]
+    ("observed", "row"), [(row, row) for row in ROWS], indirect=["observed"], ids=[row.name for row in ROWS]
 )
 def test_what_it_writes_itself_is_locked_under_whatever_name(observed: Observed, row: Row) -> None:
     written = [file["path"] for file in observed.lock.get("writes", [])]
