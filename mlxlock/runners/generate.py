@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 _HERE = Path(__file__).resolve().parent
 _KINDS = ("text", "vision", "stt", "tts")
@@ -58,6 +60,7 @@ class Job(NamedTuple):
         ref_audio: A recording whose voice to clone, for tts.
         options: More arguments for the library's generating function.
         trust_remote_code: Whether Python code that the model brings may run.
+        forbid_code: Whether no repo's code may run, also where a library trusts whatever it is told.
         output: Where RESULT.json is written.
         wav: Where tts writes its sound.
         phase_file: Where the phase is written at its start: import, load or generate.
@@ -83,6 +86,7 @@ class Job(NamedTuple):
     ref_audio: str | None = None
     options: Mapping[str, Any] = MappingProxyType({})
     trust_remote_code: bool = False
+    forbid_code: bool = False
     output: str | None = None
     wav: str | None = None
     phase_file: str | None = None
@@ -195,7 +199,7 @@ def _check(job: Job) -> None:
     """Refuse values that a library would only stumble over later."""
     if (job.max_tokens is not None and job.max_tokens < 1) or not 0 <= job.seed < 2**32:
         raise RunError("bad-job", "`max_tokens` must be at least 1, and `seed` between 0 and 2**32 - 1")
-    for option in ("trust_remote_code", "stream", "tame", "exercise"):
+    for option in ("trust_remote_code", "forbid_code", "stream", "tame", "exercise"):
         if not isinstance(getattr(job, option), bool):
             raise RunError("bad-job", f"`{option}` must be true or false")
     for option in ("model", "image", "audio", "ref_audio"):
@@ -218,6 +222,8 @@ def run(job: Job, phases: Phases) -> dict[str, object]:
 
 def load(job: Job, phases: Phases) -> tuple[Kind, Any]:
     """Import the job's kind and load its model."""
+    if job.forbid_code:
+        _forbid_code()
     with phases.enter("import"):
         kind = _import_kind(job.kind)
     with phases.enter("load"):
@@ -250,6 +256,36 @@ class Show:
 
 def _tamed(char: str) -> str:
     return char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+
+
+class _Forbidding:
+    """Finds transformers' module that runs a repo's code, as ever, and takes that from it right away."""
+
+    _MODULE = "transformers.dynamic_module_utils"
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        if name != self._MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_take(module: ModuleType) -> None:
+                execute(module)
+                module.get_class_from_dynamic_module = _refuse_code  # type: ignore[attr-defined]
+
+            setattr(spec.loader, "exec_module", execute_and_take)  # noqa: B010 - mypy wants no new method
+        return spec
+
+
+def _forbid_code() -> None:
+    """Forbid it before anybody can have imported it: a dozen models of mlx-audio trust every repo."""
+    sys.meta_path.insert(0, _Forbidding())
+
+
+def _refuse_code(reference: str, repo: object, *_arguments: object, **_named: object) -> NoReturn:
+    raise RunError("remote-code", f"`{repo}` would execute code that it ships: `{reference}`")
 
 
 def _import_kind(kind: str) -> Kind:

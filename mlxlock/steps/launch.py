@@ -170,7 +170,8 @@ class _Run:
         subject = self.launch.subject
         places = {"model": str(subject.directory), "output": str(self._result)}
         wav = {"wav": str(self._sound)} if subject.kind == "tts" else {}
-        job = {**self.launch.job, **places, **wav, "trust_remote_code": subject.trusts}
+        trust = {"trust_remote_code": subject.trusts, "forbid_code": not subject.trusts}
+        job = {**self.launch.job, **places, **wav, **trust}
         job_file = self.scratch / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
         python = str(self.laboratory.interpreter().python)

@@ -101,8 +101,7 @@ def _keep(sound: Path, output: Path) -> None:
 
 def _failed(ran: Ran, data: Mapping[str, Json]) -> Report:
     """A user's Ctrl-C, and a reader that has enough, are nothing wrong."""
-    told_error = ran.ended.result.get("error")
-    error: Mapping[str, object] = told_error if isinstance(told_error, dict) else {}
+    error = _error(ran)
     reader_left = error.get("type") == "BrokenPipeError"
     code = 0 if reader_left else ran.ended.exit_code
     if reader_left or code == INTERRUPTED:
@@ -117,6 +116,11 @@ def _failed(ran: Ran, data: Mapping[str, Json]) -> Report:
     )
 
 
+def _error(ran: Ran) -> Mapping[str, object]:
+    error = ran.ended.result.get("error")
+    return error if isinstance(error, dict) else {}
+
+
 def _reason(ran: Ran, error: Mapping[str, object]) -> str:
     if error:
         said = " ".join(str(error.get("message")).split())
@@ -127,7 +131,9 @@ def _reason(ran: Ran, error: Mapping[str, object]) -> str:
 
 
 def _hints(ran: Ran) -> Iterator[str]:
-    if ran.ended.failures:
+    if _error(ran).get("type") == "remote-code":
+        yield "read that code; then `--trust-remote-code` allows it"
+    elif ran.ended.failures:
         first = ran.ended.failures[0]
         yield from filter(None, (first.reason, first.hint))
     elif ran.ended.missed:

@@ -3,6 +3,7 @@
 The Hub is there for one first run with `--online`; everything else happens without it.
 """
 
+import json
 import re
 import shutil
 import socket
@@ -16,6 +17,7 @@ import pytest
 from tests.commands.site import ROOT, Site
 from tests.testhub import LoopbackHub
 from tests.tinymodels import MODELS
+from tests.tinymodels.hfcache import lay_out_cache
 
 pytestmark = [pytest.mark.mlx, pytest.mark.timeout(300)]
 
@@ -166,6 +168,28 @@ def test_a_silent_miss_is_told(tiny_models: Path, tmp_path: Path) -> None:
     done = desk.run("run", f"models/{basename('moondream2')}", "Hello", "--max-tokens", "4")
     assert done.returncode == 0
     assert "warning: `moondream2-tiny` asked for `moondream/starmie-v1`, which is not here" in done.stderr
+
+
+@pytest.mark.parametrize(("flag", "runs"), [((), False), (("--trust-remote-code",), True)])
+def test_code_of_a_second_repo_runs_only_when_it_is_trusted_whatever_the_library_trusts(
+    tiny_models: Path, tmp_path: Path, flag: tuple[str, ...], runs: bool
+) -> None:
+    desk = Desk(tmp_path / "here", tiny_models, "vibevoice")
+    lay_out_cache(tiny_models, desk.models / ".hf_cache", ["Qwen/Qwen2.5-7B"])
+    (snapshot,) = desk.models.glob(".hf_cache/hub/*/snapshots/*")
+    config = json.loads((snapshot / "tokenizer_config.json").read_bytes())
+    config["auto_map"] = {"AutoTokenizer": ["odd.Odd", None]}
+    (snapshot / "tokenizer_config.json").write_text(json.dumps(config))
+    code = (
+        f"open({str(tmp_path / 'it-ran')!r}, 'w').close()\nfrom transformers import Qwen2Tokenizer as Odd\n"
+    )
+    (snapshot / "odd.py").write_text(code)
+    done = desk.run(*RUN_ASR, *flag)
+    assert (tmp_path / "it-ran").exists() is runs, done.stderr
+    if not runs:
+        assert done.returncode == 1
+        assert "`Qwen/Qwen2.5-7B` would execute code that it ships: `odd.Odd`" in done.stderr
+        assert "--trust-remote-code" in done.stderr
 
 
 # --- no network ---------------------------------------------------------------------------------------------
