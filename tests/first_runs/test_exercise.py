@@ -1,5 +1,6 @@
 """What first runs are made of, through the command line: names, limits, own programs, and failure."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -7,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.site import Site
+from tests.commands.site import ROOT, Site
 from tests.testhub import LoopbackHub, Slow
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(120)]
 
 HEAD = f'[sandbox]\npython = "{sys.executable}"\n[models.it]\nrepo = "org/it"\n'
+MEDIA = ROOT / "mlxlock" / "runners" / "media"
 FETCH = "from huggingface_hub import hf_hub_download\nhf_hub_download('org/dep', '{}')\n"
 
 
@@ -129,3 +131,24 @@ assert (Path(os.environ["MLXK_MODEL"]) / "config.json").read_bytes() == b"{}"
     declare(site, run("app"), app=program)
     site.mlxk("lock")
     assert not (site.root / "left").exists()
+
+
+@pytest.mark.mlx
+def test_what_a_first_run_asks_reaches_the_library(site: Site, hub: LoopbackHub, tiny_models: Path) -> None:
+    hub.load_tree(tiny_models)
+    shutil.copy(MEDIA / "hello.wav", site.root / "said.wav")
+    head = HEAD.partition("[models.it]")[0]
+    site.write(
+        f'{head}[models.asr]\nrepo = "mlx-community/whisper-tiny-asr-fp16"\n'
+        'first-run = [{ name = "en", audio = "said.wav", language = "en", voice = "v" }]\n'
+        '[models.chat]\nrepo = "mlx-community/Qwen2-tiny-4bit"\n'
+        'first-run = [{ name = "brief", prompt = "hello", system = "please", max-tokens = 9, seed = 3 }]\n'
+    )
+    code, name, told = site.refusal("lock")
+    assert (code, name) == (2, "first-run-failed")
+    assert "`voice` is not for this stt model" in told
+    site.write((site.root / "models.toml").read_text().replace(', voice = "v"', ""))
+    site.mlxk("lock")
+    proofs = {name: entry["proofs"] for name, entry in site.locked.items()}
+    assert [(proof["first-run"], proof["offline"]) for proof in proofs["asr"]] == [("en", "proven")]
+    assert [(proof["first-run"], proof["offline"]) for proof in proofs["chat"]] == [("brief", "proven")]
