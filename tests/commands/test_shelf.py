@@ -11,8 +11,13 @@ from typing import Any
 
 import pytest
 
-from mlxlock.spec.sentinel import SENTINEL_NAME
+from mlxlock import __version__
+from mlxlock.spec.digest import content_hash
+from mlxlock.spec.names import CommitHash, RepoId, RepoPath
+from mlxlock.spec.sentinel import SENTINEL_NAME, Sentinel
+from mlxlock.workspace.building import DirectoryWorkspaces
 from tests.commands.site import Site, contents
+from tests.fakes import MemoryStore
 from tests.testhub import LoopbackHub, lfs
 from tests.workspace.test_library import BROKEN, make_snapshot
 
@@ -48,9 +53,25 @@ def site(loopback_hub: LoopbackHub, tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def home(site: Site) -> Path:
-    site.mlxk("clone", TINY, "--link-mode", "copy")
-    return Path(site.env["MLXK_WORKSPACE_HOME"])
+def home(site: Site, loopback_hub: LoopbackHub, tmp_path: Path) -> Path:
+    """A workspace home with one clone, made by the same hands as `clone` makes it."""
+    repo = loopback_hub.find(TINY)
+    assert repo is not None
+    (tmp_path / "blobs").mkdir()
+    store = MemoryStore(tmp_path / "blobs")
+    made = Path(site.env["MLXK_WORKSPACE_HOME"])
+    workspaces = DirectoryWorkspaces(site.store / "workspaces", version=__version__, link_mode="copy")
+    with workspaces.building(made / "tiny") as building:
+        building.add({RepoPath(path): store.put(data) for path, data in FILES.items()})
+        building.finish(
+            Sentinel(
+                source_repo=RepoId(TINY),
+                source_revision=CommitHash(repo.refs["refs/heads/main"]),
+                operation="clone",
+                content_hash=content_hash(dict(building.seal())),
+            )
+        )
+    return made
 
 
 def by_hand(directory: Path, **files: bytes) -> Path:
