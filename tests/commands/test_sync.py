@@ -153,6 +153,17 @@ def test_groups_choose_and_narrowing_removes_nothing(site: Site) -> None:
     site.mlxk("verify", "--only-group", "extra")
 
 
+def test_a_marker_keeps_a_model_for_other_machines_locked_and_unbuilt(site: Site) -> None:
+    lock = site.lock_path.read_bytes()
+    site.write(MANIFEST.replace('groups = ["extra"]', "when = \"sys_platform == 'plan9'\""))
+    assert site.data("sync", "--all-groups")["models"] == ["one"]
+    assert not (site.models / "two").exists()
+    assert site.mlxk("lock", "--check") == "up to date\n"
+    site.write(MANIFEST.replace('groups = ["extra"]', "when = \"sys_platform != 'plan9'\""))
+    assert site.data("sync")["models"] == ["one", "two"]
+    assert site.lock_path.read_bytes() == lock
+
+
 def test_a_dry_run_tells_and_does_nothing(site: Site) -> None:
     told = site.data("sync", "--dry-run")
     assert told["dry_run"]

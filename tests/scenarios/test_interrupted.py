@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -82,3 +83,32 @@ def test_an_interrupt_is_json_where_json_was_asked_for(loopback_hub: LoopbackHub
     loopback_hub.fault("model.safetensors", Slow(bytes_per_s=PACE), server="cdn", times=None)
     code, stdout, _ = interrupted(site, "lock", "--json")
     assert (code, json.loads(stdout)["error"]["code"]) == (130, "interrupted")
+
+
+def running(mark: str) -> bool:
+    """Whether a process with this argument is alive."""
+    listed = subprocess.run(("ps", "-eo", "args"), capture_output=True, text=True, check=True).stdout
+    return any(mark in line.split() for line in listed.splitlines())
+
+
+@pytest.mark.sandbox
+def test_an_interrupted_first_run_ends_with_all_that_it_started(site: Site) -> None:
+    mark = f"{60 + time.monotonic() % 1:.9f}"
+    run = f'[{{ name = "long", command = ["sleep", "{mark}"], compare = "none" }}]'
+    site.write(f'[sandbox]\npython = "{sys.executable}"\n{MANIFEST.replace("false", run)}')
+    before = contents(site.root)
+    with subprocess.Popen(
+        site.command("lock"), cwd=site.root, env=site.env, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + PATIENCE_S
+        while not running(mark):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, stderr
+    assert "interrupted" in stderr
+    assert not running(mark)
+    assert contents(site.root) == before
+    assert list((site.store / "scratch").iterdir()) == [site.store / "scratch" / ".lock"]
