@@ -6,6 +6,7 @@ As root, every suite here runs twice: as root and, through `setpriv`, as a user 
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from mlxlock.ports import Outcome
 
 _PLAIN_ID = 65534
+_TIMEOUT_S = 120.0
 _REPO = Path(__file__).resolve().parents[2]
 _VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 _AS_PLAIN = ("setpriv", f"--reuid={_PLAIN_ID}", f"--regid={_PLAIN_ID}", "--clear-groups")
@@ -81,23 +83,47 @@ class User:
         Raises:
             AssertionError: The driver failed.
         """
-        done = subprocess.run(
-            self.command(),
-            input=json.dumps({"backend": self.backend, **order}),
-            env=self.environment(),
-            cwd=_REPO,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        driver = _driver_of(self)
+        assert driver.stdin is not None
+        assert driver.stdout is not None
+        driver.stdin.write(json.dumps({"backend": self.backend, **order}) + "\n")
+        driver.stdin.flush()
+        ready, _, _ = select.select([driver.stdout], [], [], _TIMEOUT_S)
+        assert ready, "no answer in time"
+        answer: dict[str, Any] = json.loads(driver.stdout.readline())
         return answer
 
     def python_run(self, code: str, **order: Any) -> Outcome:
         """Run a Python program in the sandbox, by this user's interpreter."""
         return self.run(argv=[str(self.python), "-I", "-S", "-c", code], **order)
+
+
+_drivers: dict[tuple[str, ...], subprocess.Popen[str]] = {}
+
+
+def _driver_of(user: User) -> subprocess.Popen[str]:
+    """The driver that runs the user's jobs, one after the other."""
+    driver = _drivers.get(user.prefix)
+    if driver is None or driver.poll() is not None:
+        driver = subprocess.Popen(
+            user.command(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=user.environment(),
+            cwd=_REPO,
+            text=True,
+        )
+        _drivers[user.prefix] = driver
+    return driver
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ended_drivers() -> Iterator[None]:
+    yield
+    for driver in _drivers.values():
+        with driver:
+            driver.kill()
+    _drivers.clear()
 
 
 def _plain_user() -> User | None:

@@ -1,4 +1,4 @@
-"""Runs one job in a sandbox, from a process of its own: `python -m tests.capture.driver < order.json`.
+"""Runs jobs in sandboxes, from a process of its own: `python -m tests.capture.driver`, an order a line.
 
 Owns nothing but the translation between JSON and the port, so that suites can run jobs as another user, and
 kill the process that runs one.
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from socket import SHUT_RDWR, socket
 from typing import Any
@@ -72,6 +73,7 @@ def job_of(order: Mapping[str, Any]) -> Job:
     )
 
 
+@cache
 def candidate_of(backend: str) -> Candidate:
     """The backend of this name, untried; variants stand for kernels that offer less than this one."""
     name, _, variant = backend.partition("@")
@@ -105,12 +107,14 @@ def run(order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the order, run it, write the outcome."""
-    try:
-        answer = run(json.load(sys.stdin))
-    except SandboxError as error:
-        answer = {"refused": [error.reason, error.hint, *error.details]}
-    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+    """Read orders, run each, write each answer."""
+    for line in sys.stdin:
+        try:
+            answer = run(json.loads(line))
+        except SandboxError as error:
+            answer = {"refused": [error.reason, error.hint, *error.details]}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
