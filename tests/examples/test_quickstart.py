@@ -1,0 +1,40 @@
+"""README's first command does what it says, and leaves nothing that git would see."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.guards import REAL_ENVIRONMENT
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(600)]
+
+
+def git_status() -> str:
+    done = subprocess.run(
+        ("git", "status", "--porcelain"), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_the_quickstart_locks_syncs_and_runs_offline() -> None:
+    before = git_status()
+    done = subprocess.run(
+        ("bash", "examples/quickstart.sh"),
+        cwd=ROOT,
+        env=REAL_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    told = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+    assert told.count("proven offline, sandbox full") == 4
+    assert "brings Qwen/Qwen2.5-7B @ " in told
+    assert "The Hub goes away" in told
+    assert "every byte is as locked" in told
+    assert "loaded by repo id, pinned and offline" in told
+    assert git_status() == before
