@@ -16,7 +16,7 @@ from mlxlock.first_runs.trial import Bench, Trial, open_bench, run_trial
 from mlxlock.planning.assemble import with_captures
 from mlxlock.planning.attribution import expected
 from mlxlock.planning.denials import allow_hosts_hint, name_of
-from mlxlock.planning.layout import HUB_DIR
+from mlxlock.planning.layout import CACHE_DIR, HUB_DIR
 from mlxlock.ports import IntakeStore, Laboratory, Mirror, Outcome, Source
 from mlxlock.ports.outside import Archives, Egress
 from mlxlock.spec.effects import Effects
@@ -58,7 +58,7 @@ class Recorder:
             RuntimeMissingError: The project's interpreter lacks the library.
             SandboxError: No sandbox works here.
         """
-        with open_bench(trial, self.laboratory, self.store) as bench:
+        with open_bench(trial, self.laboratory, self.store, writable=(CACHE_DIR,)) as bench:
             withhold = partial(self.withheld, trial.model.name)
             mirror = self.laboratory.mirror(self.source, bench.phase_file, withhold)
             egress = self.laboratory.egress(bench.phase_file, self.url_pins.get)

@@ -8,16 +8,16 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from mlxlock.errors import FirstRunError
 from mlxlock.first_runs.linked_model import link_files
 from mlxlock.first_runs.secrets import secrets_below
-from mlxlock.planning.layout import CACHE_DIR, Tree, lay_out
+from mlxlock.planning.layout import CACHE_DIR, FileNode, Tree, lay_out
 from mlxlock.planning.plan import make_plan
 from mlxlock.planning.run_job import RUNNABLE, first_run_job
 from mlxlock.ports import BlobStore, Job, Laboratory, Mirror, Outcome, Service
@@ -31,6 +31,8 @@ from mlxlock.steps.witnessed import witnessed
 HUB_PORT: Final = 8001
 EGRESS_PORT: Final = 8002
 """Both inside the sandbox's own network, where nothing else listens."""
+HOMES: Final = (f"{CACHE_DIR}/home", f"{CACHE_DIR}/xdg")
+"""Where a program takes its user to be at home."""
 MEDIA_KEYS: Final = ("image", "audio", "ref-audio")
 
 
@@ -96,7 +98,8 @@ class Bench:
     @property
     def homes(self) -> tuple[Path, ...]:
         """Where a program takes its user to be at home."""
-        return self.cache / "home", self.cache / "xdg"
+        home, xdg = (self.workspace / place for place in HOMES)
+        return home, xdg
 
     @property
     def certificate(self) -> Path:
@@ -120,10 +123,20 @@ class Bench:
 
 
 @contextmanager
-def open_bench(trial: Trial, laboratory: Laboratory, store: BlobStore) -> Iterator[Bench]:
-    """Lay a model out in scratch; it is gone afterwards."""
+def open_bench(
+    trial: Trial, laboratory: Laboratory, store: BlobStore, *, writable: Sequence[str] = HOMES
+) -> Iterator[Bench]:
+    """Lay a model out in scratch; it is gone afterwards.
+
+    Args:
+        trial: Whose model.
+        laboratory: Where.
+        store: What has the files.
+        writable: Places of the workspace where the child may write: no file there is one of the store, since
+            a hard link would let the child write into that.
+    """
     with laboratory.scratch() as root:
-        tree = lay_out([trial.model])
+        tree = _unshared(lay_out([trial.model]), writable)
         bench = Bench(
             workspace=root / "models", scratch=root / "run", directory=trial.model.directory, tree=tree
         )
@@ -133,6 +146,19 @@ def open_bench(trial: Trial, laboratory: Laboratory, store: BlobStore) -> Iterat
         workspace.apply(make_plan(tree, workspace.scan(tree)), store)
         link_files(bench.laid_out, bench.clone)
         yield bench
+
+
+def _unshared(tree: Tree, places: Sequence[str]) -> Tree:
+    """The same tree, with files below these places that are never hard-linked."""
+    below = tuple(f"{place}/" for place in places)
+    return Tree(
+        nodes={
+            path: replace(node, large=False)
+            if isinstance(node, FileNode) and path.startswith(below)
+            else node
+            for path, node in tree.nodes.items()
+        }
+    )
 
 
 def run_trial(

@@ -326,3 +326,34 @@ def test_what_only_another_machine_has_can_be_made_anew_by_the_command_that_the_
     there.mlxk("lock", "--upgrade-model", "m", "--adopt-writes")
     assert there.locked["m"]["writes"] != site.locked["m"]["writes"]
     there.mlxk("sync")
+
+
+SPOILS = """
+import os, sys
+from huggingface_hub import hf_hub_download
+
+path = os.path.realpath(hf_hub_download("org/voices", "w.safetensors"))
+before = os.stat(path)
+try:
+    os.chmod(path, 0o644)
+    with open(path, "r+b") as file:
+        file.write(b"X")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+except OSError:
+    pass
+"""
+
+
+def test_a_first_run_cannot_reach_the_store_through_what_was_laid_out_for_it(
+    loopback_hub: LoopbackHub, standins: StandIns, tmp_path: Path
+) -> None:
+    weights = b"w" * 100_000
+    loopback_hub.repo("org/m").commit({"config.json": b"{}"})
+    loopback_hub.repo("org/voices").commit({"w.safetensors": lfs(weights)})
+    site = project(tmp_path / "here", loopback_hub.endpoint, standins, SPOILS)
+    site.write(HEAD + MODEL)
+    site.mlxk("lock")
+    site.mlxk("capture", "m")
+    (file,) = site.locked["m"]["artifact"][0]["files"]
+    blob = site.store / "blobs" / file["blake3"][:2] / file["blake3"]
+    assert blob.read_bytes() == weights
