@@ -499,7 +499,7 @@ def test_nothing_survives(
     user_of_any: User, place: Path, held: Path, how: str, lasts: str, timed_out: bool
 ) -> None:
     argv = [str(user_of_any.python), "-I", "-S", "-c", how, str(held), lasts]
-    outcome = user_of_any.run(argv=argv, writable=[str(place)], timeout_s=1 if timed_out else 30)
+    outcome = user_of_any.run(argv=argv, writable=[str(place)], timeout_s=1.5 if timed_out else 30)
     assert (outcome.timed_out, outcome.exit_code) == (timed_out, 137 if timed_out else 0), outcome.stderr
     assert (place / "held.ready").exists()
     assert not somebody_holds(held)

@@ -55,7 +55,7 @@ time.sleep(float(sys.argv[2]))
 def test_what_left_its_session_ends_too(tmp_path: Path, lasts: str, timed_out: bool) -> None:
     held = tmp_path / "held"
     held.touch()
-    outcome = run(_LEAVES, str(held), lasts, timeout_s=1 if timed_out else 30)
+    outcome = run(_LEAVES, str(held), lasts, timeout_s=1.5 if timed_out else 30)
     assert (outcome.timed_out, outcome.exit_code) == (timed_out, 137 if timed_out else 0)
     assert (tmp_path / "held.ready").exists()
     assert not somebody_holds(held)
