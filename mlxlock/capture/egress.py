@@ -177,7 +177,7 @@ class EgressProxy:
     def _pass_on(self, method: Read, url: str, answer: WebAnswer, client: Client) -> None:
         self._note(method, url, answer.status, None)
         said = answer.headers.get("content-length", "")
-        length = int(said) if said.isdecimal() else None
+        length = int(said) if said.isdecimal() and len(said) < 20 else None
         headers = {
             name: answer.headers[name] for name in _PASSED_ON if printable(answer.headers.get(name, "\0"))
         }

@@ -19,7 +19,7 @@ from mlxlock.ports import Deposit
 from mlxlock.spec.resolution import RemoteFile
 
 _HASH: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,20})-\d+/(\d+|\*)")
 # What a CDN says when a signed URL is over.
 _EXPIRED: Final = frozenset({400, 401, 403, 404, 410})
 
@@ -146,7 +146,7 @@ class Download:
     def _check_length(self, answer: Answer) -> None:
         left = self.remote.file.size_bytes - self.deposit.offset
         said = answer.headers.get("content-length", "")
-        if said.isdecimal() and int(said) != left:
+        if said.isdecimal() and said.lstrip("0") != str(left or ""):
             raise self._mismatch("the Hub has a file of another size", f"{left} bytes", f"{said} bytes")
 
     def _refused(self, answer: Answer) -> Exception:

@@ -25,10 +25,11 @@ def origin(url: str) -> Origin:
     """Scheme, host and port: what decides whether two URLs are of one server.
 
     Raises:
-        ValueError: The URL is no absolute `http` or `https` URL.
+        ValueError: The URL is no absolute `http` or `https` URL, or has a backslash before its path: there,
+            who connects may find another host than we do.
     """
     parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "\\" in parts.netloc:
         raise ValueError(f"{url!r} is not an http or https URL")
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
 

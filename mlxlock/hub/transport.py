@@ -246,8 +246,8 @@ def absolute(answer: Answer, target: str) -> str:
     Raises:
         HubError: To nowhere.
     """
-    url = urljoin(answer.url, target)
     try:
+        url = urljoin(answer.url, target)
         origin(url)
     except ValueError as problem:
         raise HubError(f"`{answer.shown}` redirects to what is not an http or https URL") from problem

@@ -21,7 +21,7 @@ from mlxlock.spec.effects import Download
 HASTE: Final = Patience(tries=3, connects=2, total_s=15.0)
 """For a child that waits at the other end, and has a patience of its own."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,20})-\d+/(\d+|\*)")
 
 
 class HttpWeb:
@@ -169,7 +169,7 @@ class _Errand:
     def _check_length(self, answer: Answer) -> None:
         left = self.download.size_bytes - self.deposit.offset
         said = answer.headers.get("content-length", "")
-        if said.isdecimal() and int(said) != left:
+        if said.isdecimal() and said.lstrip("0") != str(left or ""):
             raise MismatchError(
                 f"`{self.download.url}` is not the file that was locked",
                 details=(f"expected: {left} bytes", f"actual: {said} bytes"),

@@ -67,6 +67,20 @@ def test_the_token_stays_with_the_hub(hub: LoopbackHub, store: DirectoryStore) -
     assert seen == {("hub", True), ("cdn", False)}
 
 
+def test_a_redirect_that_only_looks_like_the_hub_does_not_get_the_token(
+    hub: LoopbackHub, store: DirectoryStore
+) -> None:
+    hub.repo("org/m").commit(FILES)
+    source = source_for(hub, token=ADA)
+    files = remotes(source.resolve(wanted("org/m")))
+    # Python takes what stands before the `@` for a user; who connects takes it for the host.
+    thief = f"{hub.cdn}\\@{hub.endpoint.partition('//')[2]}/steal"
+    hub.fault("/resolve/", Status(code=302, headers={"Location": thief}), times=None)
+    with pytest.raises(HubError, match="redirects"):
+        source.fetch(files, store)
+    assert [request for request in hub.requests if request.server == "cdn"] == []
+
+
 @pytest.mark.parametrize("token", [None, "hf_bob"])
 def test_a_gated_repo_resolves_but_its_files_need_its_terms(
     hub: LoopbackHub, store: DirectoryStore, token: str | None

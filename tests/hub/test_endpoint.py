@@ -73,6 +73,11 @@ def test_only_the_own_origin_sees_the_token(url: str) -> None:
     assert endpoint.authorization("https://LOCALHOST:8000/other")
 
 
+def test_a_url_that_another_parser_takes_for_another_servers_has_no_origin() -> None:
+    with pytest.raises(ValueError, match="is not an http or https URL"):
+        origin("https://evil.org\\@a.org/x")
+
+
 def test_a_default_port_is_the_same_origin() -> None:
     assert origin("https://a.org/x") == origin("https://a.org:443")
 

@@ -90,6 +90,16 @@ def test_a_body_that_is_short_and_says_so_is_found_before_it_is_read(
     assert heard.bytes_advanced == 0
 
 
+def test_a_range_too_far_to_be_a_number_is_one_more_wrong_range(
+    loopback_hub: LoopbackHub, store: DirectoryStore
+) -> None:
+    files = offered(loopback_hub, "config.json")
+    headers = {"Content-Range": f"bytes {'9' * 5000}-1/{SIZE}"}
+    loopback_hub.fault("/resolve/", Status(code=206, headers=headers, body=b"x"), times=None)
+    with pytest.raises(HubError, match="another range"):
+        source_for(loopback_hub).fetch(files, store)
+
+
 @PLACES
 def test_another_etag_is_found_before_a_byte_is_read(
     loopback_hub: LoopbackHub, store: DirectoryStore, path: str
@@ -323,7 +333,9 @@ def test_a_file_that_vanished_is_named(
         source_for(loopback_hub).fetch([dataclasses.replace(remote, file=gone)], store)
 
 
-@pytest.mark.parametrize("location", ["/a", "file:///etc/passwd", "http:///nowhere", "gopher://a/b"])
+@pytest.mark.parametrize(
+    "location", ["/a", "file:///etc/passwd", "http:///nowhere", "gopher://a/b", "http://["]
+)
 def test_a_redirect_to_nowhere_is_an_error(
     loopback_hub: LoopbackHub, store: DirectoryStore, location: str
 ) -> None:

@@ -117,6 +117,7 @@ def test_other_answers_are_final(status: int) -> None:
         ({"Retry-After": " 120 "}, 120.0),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
+        ({"Retry-After": f"Wed, 21 Oct {'9' * 30} 07:28:00 GMT"}, None),
         ({"RateLimit": "garbage"}, None),
     ],
 )
