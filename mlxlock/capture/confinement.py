@@ -20,7 +20,7 @@ from mlxlock.ports import Job
 _CREATE_RULESET: Final = 444
 _ASK_VERSION: Final = 1
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
-_OWN_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - mounted anew, inside only
+_OWN_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - mounted anew, inside only
 _OWN_PROC: Final = ("/proc",)
 _HOST_PROC: Final = (
     *("/proc/self", "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo"),
@@ -44,6 +44,8 @@ class Confinement:
         mounts: With namespaces: what may be written, or not although it lies in what may be, outermost
             first; all else is read-only.
         masked: With namespaces: what is covered, and whether it is a directory.
+        shared_memory: With namespaces: whether the child gets a `/dev/shm` of its own; not when paths of the
+            job lie there.
         abi: Which of Landlock's versions to use.
         readable: To be read and executed, with everything below.
         listable: Of which only the names below may be listed.
@@ -58,6 +60,7 @@ class Confinement:
     processes: bool
     mounts: tuple[tuple[str, bool], ...]
     masked: tuple[tuple[str, bool], ...]
+    shared_memory: bool
     abi: int
     readable: tuple[str, ...]
     listable: tuple[str, ...]
@@ -108,12 +111,14 @@ def confine(job: Job, means: Means, ports: Mapping[str, int], guardian: int) -> 
     hidden = masks(job.hidden, shown)
     if not means.namespaces:
         _check_nesting(shown)
+    own_memory = means.namespaces and not any(_OWN_SHARED_MEMORY in mount.target.parents for mount in shown)
     listable, parted = _parted(shown, () if means.namespaces else hidden)
     return Confinement(
         namespaces=means.namespaces,
         processes=means.processes,
         mounts=tuple((str(mount.target), mount.writable) for mount in shown if _is_apart(mount, shown)),
         masked=tuple((str(mask.target), mask.source.is_dir()) for mask in hidden),
+        shared_memory=own_memory,
         abi=means.abi,
         readable=(
             *SYSTEM_DIRECTORIES,
@@ -122,7 +127,7 @@ def confine(job: Job, means: Means, ports: Mapping[str, int], guardian: int) -> 
             *parted,
         ),
         listable=listable,
-        writable=tuple(_writable(shown, means)),
+        writable=tuple(_writable(shown, own_memory=own_memory)),
         devices=_DEVICES,
         ports=None if means.namespaces else tuple(ports.values()),
         seccomp=system_call_filter(platform.machine(), _rules(means, ports, guardian)).hex(),
@@ -154,10 +159,10 @@ def _check_nesting(shown: Sequence[Mount]) -> None:
             )
 
 
-def _writable(shown: Sequence[Mount], means: Means) -> Iterator[str]:
+def _writable(shown: Sequence[Mount], *, own_memory: bool) -> Iterator[str]:
     yield from (str(mount.target) for mount in shown if mount.writable)
-    if means.namespaces:
-        yield _OWN_SHARED_MEMORY
+    if own_memory:
+        yield str(_OWN_SHARED_MEMORY)
 
 
 def _parted(shown: Sequence[Mount], hidden: Sequence[Mount]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -87,7 +87,7 @@ def _mount_all(confinement: dict[str, Any]) -> None:
             _mount("tmpfs", path, "tmpfs", _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
         else:
             _mount("/dev/null", path, None, _MS_BIND)
-    if os.path.isdir(_SHARED_MEMORY):
+    if confinement["shared_memory"] and os.path.isdir(_SHARED_MEMORY):
         _mount("tmpfs", _SHARED_MEMORY, "tmpfs", _MS_NOSUID | _MS_NODEV)
 
 

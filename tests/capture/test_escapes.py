@@ -567,6 +567,24 @@ def test_a_signal_is_told_as_a_shell_tells_it(user: User) -> None:
 
 
 @linux
+def test_shared_memory_is_the_jobs_own_also_where_its_files_are(user: User) -> None:
+    name = f"/dev/shm/mlxk-{os.getpid()}"  # noqa: S108 - that is the point
+    Path(name).touch()
+    own(user, Path(name))
+    write = [f"open({name!r}, 'w').write('x')", f"open({name + '-2'!r}, 'w')"]
+    try:
+        apart = attempts(user, *write)
+        within = attempts(user, *write, writable=[name])
+        left = Path(name).read_text(encoding="ascii"), Path(f"{name}-2").exists()
+    finally:
+        Path(name).unlink()
+    expected = {"linux-landlock": {"EACCES"}}.get(user.backend, {"DONE"})
+    assert set(apart) == expected
+    assert within[0] == "DONE"
+    assert left == ("x", False)
+
+
+@linux
 def test_an_old_landlock_still_keeps_files_whole_without_a_network(somebody: User, place: Path) -> None:
     user = replace(somebody, backend="linux-landlock@2")
     (place / "kept").write_text("as it was", encoding="ascii")
