@@ -172,8 +172,13 @@ def _brought(model: LockedModel) -> Iterator[tuple[str, str]]:
         yield f"    brings {download.url} ({human_bytes(download.size_bytes)}{when})", "dim"
     if model.effects.writes:
         yield f"    keeps {plural(len(model.effects.writes), 'file')} that its first runs made", "dim"
+    for each in model.denied:
+        yield f"    goes without {each.url}{', which is accepted' if each.accepted else ''}", "dim"
+    if model.trusts_remote_code:
+        yield "    executes code that its repo ships", "dim"
     for proof in model.proofs:
-        yield f"    {proof.first_run}: {proof.offline} offline, sandbox {proof.sandbox}", "dim"
+        alone = ", nothing compared" if proof.compared == "none" else ""
+        yield f"    {proof.first_run}: {proof.offline} offline, sandbox {proof.sandbox}{alone}", "dim"
 
 
 def _model_data(model: LockedModel) -> dict[str, Json]:
@@ -183,6 +188,7 @@ def _model_data(model: LockedModel) -> dict[str, Json]:
         "commit": model.commit,
         "size_bytes": model.snapshot.size_bytes,
         "license": model.snapshot.license,
+        "trusts_remote_code": model.trusts_remote_code,
         "artifacts": [
             {
                 "repo": artifact.repo,
@@ -203,7 +209,9 @@ def _model_data(model: LockedModel) -> dict[str, Json]:
                 "first_run": p.first_run,
                 "sandbox": p.sandbox,
                 "offline": p.offline,
+                "compared": p.compared,
             }
             for p in model.proofs
         ],
+        "denied": [{"url": each.url, "accepted": each.accepted} for each in model.denied],
     }

@@ -1,5 +1,6 @@
 """What first runs are made of, through the command line: names, limits, own programs, and failure."""
 
+import json
 import shutil
 import sys
 import time
@@ -131,6 +132,24 @@ assert (Path(os.environ["MLXK_MODEL"]) / "config.json").read_bytes() == b"{}"
     declare(site, run("app"), app=program)
     site.mlxk("lock")
     assert not (site.root / "left").exists()
+
+
+def test_what_it_goes_without_and_what_nobody_compared_is_told(site: Site, hub: LoopbackHub) -> None:
+    hub.repo("org/gated", gated="manual").commit({"a.json": b"gated"})
+    swallowed = f"try:\n    {FETCH.format('a.json').replace(chr(10), '; ').replace('org/dep', 'org/gated')}\n"
+    declare(site, run("app"), app=f"{swallowed}except Exception:\n    pass\n")
+    refused = site.run("lock", "--json")
+    data = json.loads(refused.stdout)["data"]
+    assert data["models"][0]["denied"] == [{"url": "hf://org/gated/a.json", "accepted": False}]
+    (objection,) = data["runs"][0]["objections"]
+    assert objection["code"] == "denied"
+    assert "is gated" in objection["text"]
+    assert 'accept-denied = ["org/gated"]' in objection["hint"]
+    manifest = (site.root / "models.toml").read_text()
+    site.write(manifest.replace('repo = "org/it"', 'repo = "org/it"\naccept-denied = ["org/gated"]'))
+    told = site.mlxk("lock")
+    assert "goes without hf://org/gated/a.json, which is accepted" in told
+    assert "app: proven offline, sandbox full, nothing compared" in told
 
 
 @pytest.mark.mlx
