@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from mlxlock.capture.view import user_home
+from mlxlock.capture.view import SYSTEM_DIRECTORIES, user_home
 
 Answer = bool | None
 """Whether an attempt succeeded; None when it could not be made."""
@@ -143,7 +143,7 @@ def canaries(visible: Sequence[Path]) -> Iterator[Canaries]:
             _bound(stack, socket.AF_UNIX, socket.SOCK_STREAM, name).listen()
         yield Canaries(
             root=root,
-            home=_of_home((*visible, root)),
+            home=_of_home((*visible, root, *map(Path, SYSTEM_DIRECTORIES))),
             second=stack.enter_context(socket.create_server(("127.0.0.1", 0))),
             neighbour=_neighbour(stack),
             datagrams=(

@@ -134,8 +134,9 @@ def _check(path: Path, home: Path | None) -> None:
 
 
 def user_home() -> Path | None:
-    """The user's home directory; None for a user id without an entry, as containers give them."""
+    """The user's home directory; None for a user that has none, or `/`, as containers give them."""
     try:
-        return Path.home()
+        home = Path.home()
     except RuntimeError:
         return None
+    return home if home.is_absolute() and home != home.parent else None

@@ -1,10 +1,11 @@
 """Which mounts a job's paths become, in which order, and which paths are refused."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from mlxlock.capture.view import Mount, masks, mounts
+from mlxlock.capture.view import Mount, masks, mounts, user_home
 from mlxlock.errors import SandboxError
 
 HOME = Path("/home/ada")
@@ -92,3 +93,9 @@ def test_what_is_hidden_elsewhere_needs_no_mask(tmp_path: Path) -> None:
     (tmp_path / "shown").mkdir()
     (tmp_path / ".env").touch()
     assert masks([tmp_path / ".env"], mounts([tmp_path / "shown"], [], home=HOME)) == ()
+
+
+@pytest.mark.parametrize(("home", "found"), [("/home/ada", Path("/home/ada")), ("/", None), ("", None)])
+def test_a_home_is_a_directory_of_ones_own(home: str, found: Path | None) -> None:
+    os.environ["HOME"] = home  # set back after the test, as all that is guarded
+    assert user_home() == found
