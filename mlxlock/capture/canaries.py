@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Final
 
 from mlxlock.capture.view import SYSTEM_DIRECTORIES, user_home
+from mlxlock.fs import disk_errors
 
 Answer = bool | None
 """Whether an attempt succeeded; None when it could not be made."""
 
+_LONGEST_PARENT: Final = 60
+"""The name of a socket has room for about a hundred bytes."""
 _MAX_HOME_ENTRIES: Final = 50
 _TOKENS: Final = (".cache/huggingface/token", ".huggingface/token", ".netrc", ".aws/credentials", ".ssh")
 _PROTECTED: Final = b"as it was"
@@ -129,30 +132,43 @@ class Canaries:
 
 
 @contextmanager
-def canaries(visible: Sequence[Path]) -> Iterator[Canaries]:
+def canaries(visible: Sequence[Path], parent: Path | None = None) -> Iterator[Canaries]:
     """Put them out, and take them in again.
 
     Args:
         visible: What every job may read, also in the user's home.
+        parent: Where they get a directory of their own, if its path is short enough; else in `/tmp`.
+
+    Raises:
+        DiskError: There is no place for them.
     """
+    place = parent or Path(tempfile.gettempdir())
+    if len(str(place)) > _LONGEST_PARENT:
+        place = Path("/tmp")  # noqa: S108 - a directory of its own in it
     with ExitStack() as stack:
-        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlxk-"))).resolve()
-        _lay_out(root)
-        secret = secrets.token_hex(16)
-        for name in (str(root / "outside" / "socket"), *([f"\0{secret}"] if sys.platform == "linux" else [])):
-            _bound(stack, socket.AF_UNIX, socket.SOCK_STREAM, name).listen()
-        yield Canaries(
-            root=root,
-            home=_of_home((*visible, root, *map(Path, SYSTEM_DIRECTORIES))),
-            second=stack.enter_context(socket.create_server(("127.0.0.1", 0))),
-            neighbour=_neighbour(stack),
-            datagrams=(
-                _bound(stack, socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
-                _bound(stack, socket.AF_UNIX, socket.SOCK_DGRAM, str(root / "outside" / "datagrams")),
-            ),
-            process=stack.enter_context(_running(secret)),
-            secret=secret,
-        )
+        with disk_errors(place):
+            placed = _placed(stack, visible, place)
+        yield placed
+
+
+def _placed(stack: ExitStack, visible: Sequence[Path], place: Path) -> Canaries:
+    root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlxk-", dir=place))).resolve()
+    _lay_out(root)
+    secret = secrets.token_hex(16)
+    for name in (str(root / "outside" / "socket"), *([f"\0{secret}"] if sys.platform == "linux" else [])):
+        _bound(stack, socket.AF_UNIX, socket.SOCK_STREAM, name).listen()
+    return Canaries(
+        root=root,
+        home=_of_home((*visible, root, *map(Path, SYSTEM_DIRECTORIES))),
+        second=stack.enter_context(socket.create_server(("127.0.0.1", 0))),
+        neighbour=_neighbour(stack),
+        datagrams=(
+            _bound(stack, socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
+            _bound(stack, socket.AF_UNIX, socket.SOCK_DGRAM, str(root / "outside" / "datagrams")),
+        ),
+        process=stack.enter_context(_running(secret)),
+        secret=secret,
+    )
 
 
 def _lay_out(root: Path) -> None:

@@ -14,7 +14,7 @@ from mlxlock.capture.candidate import Candidate, Level
 from mlxlock.capture.measure import ESCAPE, TOLERATED, grade, measure
 from mlxlock.capture.measured import known_level, remember
 from mlxlock.capture.none import NoSandbox
-from mlxlock.errors import SandboxError
+from mlxlock.errors import DiskError, SandboxError
 from mlxlock.ports import Job, Outcome
 from tests.capture.conftest import linux
 
@@ -103,6 +103,17 @@ def test_the_probe_aims_at_the_users_own_home_and_token(home: Path) -> None:
         order = json.loads(placed.order_file.read_bytes())
     assert order["home"] == [str(home / ".cache"), str(home / "letters")]
     assert str(home / ".cache/huggingface/token") in order["tokens"]
+
+
+def test_a_long_path_of_a_temporary_directory_is_no_obstacle(tmp_path: Path) -> None:
+    deep = tmp_path / ("long" * 30)
+    with canaries([], deep) as placed:
+        assert not placed.root.is_relative_to(deep)
+
+
+def test_a_place_that_is_not_there_is_said() -> None:
+    with pytest.raises(DiskError, match="/absent"), canaries([], Path("/absent")):
+        pass
 
 
 @linux
