@@ -17,7 +17,7 @@ from typing import Final
 from mlxlock.errors import FirstRunError
 from mlxlock.first_runs.linked_model import link_files
 from mlxlock.first_runs.secrets import secrets_below
-from mlxlock.planning.layout import CACHE_DIR, FileNode, Tree, lay_out
+from mlxlock.planning.layout import CACHE_DIR, HOMES, FileNode, Tree, lay_out
 from mlxlock.planning.plan import make_plan
 from mlxlock.planning.run_job import RUNNABLE, first_run_job
 from mlxlock.ports import BlobStore, Job, Laboratory, Mirror, Outcome, Service
@@ -31,8 +31,6 @@ from mlxlock.steps.witnessed import witnessed
 HUB_PORT: Final = 8001
 EGRESS_PORT: Final = 8002
 """Both inside the sandbox's own network, where nothing else listens."""
-HOMES: Final = (f"{CACHE_DIR}/home", f"{CACHE_DIR}/xdg")
-"""Where a program takes its user to be at home."""
 MEDIA_KEYS: Final = ("image", "audio", "ref-audio")
 
 
@@ -124,7 +122,7 @@ class Bench:
 
 @contextmanager
 def open_bench(
-    trial: Trial, laboratory: Laboratory, store: BlobStore, *, writable: Sequence[str] = HOMES
+    trial: Trial, laboratory: Laboratory, store: BlobStore, *, writable: Sequence[str] = ()
 ) -> Iterator[Bench]:
     """Lay a model out in scratch; it is gone afterwards.
 
@@ -132,8 +130,8 @@ def open_bench(
         trial: Whose model.
         laboratory: Where.
         store: What has the files.
-        writable: Places of the workspace where the child may write: no file there is one of the store, since
-            a hard link would let the child write into that.
+        writable: Where in the workspace the child may write, beside its home. No file there is a hard link,
+            which would let the child write into the store.
     """
     with laboratory.scratch() as root:
         tree = _unshared(lay_out([trial.model]), writable)

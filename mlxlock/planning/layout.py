@@ -20,6 +20,8 @@ from mlxlock.spec.sentinel import SENTINEL_NAME, Sentinel, is_hashed, lasting_pa
 
 CACHE_DIR: Final = sentinel.CACHE_DIR
 HUB_DIR: Final = f"{CACHE_DIR}/hub"
+HOMES: Final = (f"{CACHE_DIR}/home", f"{CACHE_DIR}/xdg")
+"""Where a program takes its user to be at home."""
 CACHEDIR_TAG: Final = (
     b"Signature: 8a477f597d28d172789f06886806bc55\n"
     b"# This directory can be rebuilt by `mlxk sync`, see https://bford.info/cachedir/\n"
@@ -197,7 +199,13 @@ def _artifact_nodes(artifact: Artifact, source: str) -> Iterator[tuple[str, Node
 
 
 def _effect_nodes(model: LockedModel) -> Iterator[tuple[str, Node]]:
-    """What first runs left outside the Hub's own cache."""
+    """What first runs left outside the Hub's own cache; in a program's home it is the program's to write."""
+    for path, node in _effects(model):
+        at_home = path.startswith(tuple(f"{home}/" for home in HOMES))
+        yield path, replace(node, large=False) if at_home and isinstance(node, FileNode) else node
+
+
+def _effects(model: LockedModel) -> Iterator[tuple[str, Node]]:
     effects, contents = model.effects, model.contents()
     for download in effects.downloads:
         if download.path is not None:

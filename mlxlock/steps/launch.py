@@ -145,7 +145,8 @@ class _Run:
             env=variables,
             cwd=self.scratch,
             readable=(*readable, *((subject.hub,) if subject.hub else ())),
-            writable=(self.scratch, self._cache),
+            # Its home only: the rest of the cache may be hard links into the store.
+            writable=(self.scratch, self._cache / "home", self._cache / "xdg"),
             timeout_s=LONGEST_S,
             passthrough=not self.launch.aside,
             services={} if mirror is None else {"hub": Service(port=HUB_PORT, serve=mirror.serve)},

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from mlxlock.planning.layout import FileNode, TextNode, lay_out
 from mlxlock.spec.digest import Blake3
 from mlxlock.spec.effects import Copy, Download, Effects, Member, Unpacked
@@ -82,9 +84,10 @@ def test_copies_are_of_what_the_entry_has_and_may_be_empty() -> None:
     assert nodes[".hf_cache/home/empty"] == TextNode(content=b"")
 
 
-def test_weights_are_large_wherever_they_lie() -> None:
+@pytest.mark.parametrize(("place", "large"), [("torch", True), ("home", False), ("xdg", False)])
+def test_weights_are_large_but_where_a_program_may_write_to_them(place: str, *, large: bool) -> None:
     weights = next(file for file in model().files if file.path.suffix == ".safetensors")
-    copy = Copy(path=RepoPath("home/w.safetensors"), blake3=Blake3(weights.blake3 or ""))
-    node = laid_out(Effects(copies=(copy,)))[".hf_cache/home/w.safetensors"]
+    copy = Copy(path=RepoPath(f"{place}/w.safetensors"), blake3=Blake3(weights.blake3 or ""))
+    node = laid_out(Effects(copies=(copy,)))[f".hf_cache/{place}/w.safetensors"]
     assert isinstance(node, FileNode)
-    assert node.large
+    assert node.large is large

@@ -201,7 +201,7 @@ try:
     said = "connected"
 except OSError:
     said = "refused"
-open(os.path.join(os.environ["HF_HOME"], "said"), "w").write(said)
+open(os.path.join(os.environ["HOME"], "said"), "w").write(said)
 raise SystemExit(0)
 """
 
@@ -218,7 +218,7 @@ def test_a_program_that_ignores_the_variables_has_no_network_when_a_sandbox_says
     with socket.create_server(("127.0.0.1", 0)) as listener:
         (model / "odd.py").write_text(TRY.format(port=listener.getsockname()[1]))
         desk.run("run", str(model), "Hello", "--trust-remote-code", *flag)
-    assert (desk.models / ".hf_cache/said").read_text() == says
+    assert (desk.models / ".hf_cache/home/said").read_text() == says
 
 
 @pytest.mark.sandbox
