@@ -14,7 +14,7 @@ from mlxlock.spec.names import RepoPath
 from mlxlock.spec.resolution import RemoteFile
 from mlxlock.steps.freshness import check_fresh
 from mlxlock.steps.obtain import missing_from, needs_of, obtain
-from mlxlock.steps.project import Project, read_lockfile, read_manifest
+from mlxlock.steps.project import Project, read_lockfile, read_manifest, refuse_borrowed
 from mlxlock.steps.rebuild import missing_effects, rebuild, refuse_unrebuildable
 from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 from mlxlock.steps.selection import Selection, chosen_models, seen_models, unseen_models
@@ -46,6 +46,7 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
 
     Raises:
         LockStaleError: The manifest asks for something else than the lock.
+        UsageError: The workspace's directory is a link to one that has other things in it.
         DriftError: Files were edited; nothing was changed.
         OfflineMissingError: Offline, and bytes are missing.
         DiskError: The disk refuses.
@@ -54,7 +55,8 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
     lockfile = read_lockfile(project)
     check_fresh(manifest, lockfile, ports, frozen=options.frozen)
     chosen = chosen_models(manifest, lockfile, options.selection)
-    workspace = ports.workspace(project.workspace_root(manifest))
+    root = project.workspace_root(manifest)
+    workspace = ports.workspace(root)
     unseen = missing_from(ports.store(), needs_of(unseen_models(chosen)))
     if unseen and options.dry_run:
         return _would_fetch(chosen, unseen)
@@ -62,6 +64,8 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
     models = seen_models(chosen, ports.store())
     tree = lay_out(models)
     inventory = workspace.scan(tree)
+    if not inventory.owned:
+        refuse_borrowed(project, root)
     spared = () if options.exact else _paths_of_others(lockfile, chosen, ports)
     plan = make_plan(tree, inventory, spared=spared, repair=options.repair)
     _refuse_changes(plan)

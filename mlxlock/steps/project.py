@@ -5,6 +5,7 @@ Owns the two file names and the search for them. Every command starts here.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from mlxlock.errors import (
     LockNewerError,
     ManifestError,
     ManifestMissingError,
+    UsageError,
 )
 from mlxlock.fs import disk_errors, write_atomic
 from mlxlock.ports import Note, OnEvent
@@ -48,6 +50,28 @@ class Project:
     def workspace_root(self, manifest: Manifest) -> Path:
         """The directory that `sync` builds."""
         return self.root / manifest.workspace.path
+
+
+def refuse_borrowed(project: Project, root: Path) -> None:
+    """Stop before a link, which may have come with the project, makes a workspace among other things.
+
+    Args:
+        project: Whose workspace it is.
+        root: The workspace's directory, in which no earlier sync left anything.
+
+    Raises:
+        UsageError: A link leads there, and it is not empty.
+    """
+    real = os.path.realpath(root)
+    unlinked = f"{os.path.realpath(project.root)}/{root.relative_to(project.root)}"
+    if real == unlinked or not root.is_dir():
+        return
+    with disk_errors(root, doing="list"):
+        if next(root.iterdir(), None) is not None:
+            raise UsageError(
+                f"`{root}` leads by a link to `{real}`, which has other things in it and is no workspace yet",
+                hint="let it lead to an empty directory, or remove the link",
+            )
 
 
 def find_project(start: Path) -> Project:

@@ -90,3 +90,26 @@ def test_a_link_in_the_place_of_a_project_file_is_replaced_not_written_through(s
     site.mlxk("add", "third=org/two", "--dir", "third", "--no-capture", "--no-sync")
     assert outside.read_bytes() == was
     assert not (site.root / name).is_symlink()
+
+
+@pytest.mark.parametrize("link", ["models", "sub/deep"])
+def test_a_link_that_came_with_a_project_makes_no_workspace_among_other_things(site: Site, link: str) -> None:
+    home = site.root.parent / "home"
+    (home / "deep").mkdir(parents=True)
+    (home / "deep/theirs").write_text("theirs")
+    shutil.rmtree(site.root / "models")
+    (site.root / link.partition("/")[0]).symlink_to(home / "deep" if link == "models" else home)
+    site.write(f'[workspace]\npath = "{link}"\n\n{MANIFEST}')
+    code, _, reason = site.refusal("sync")
+    assert (code, "other things" in reason) == (2, True)
+    assert contents(home) == {"deep/theirs": b"theirs"}
+
+
+def test_a_workspace_may_stand_on_another_disk(site: Site) -> None:
+    (site.root.parent / "disk").mkdir()
+    shutil.rmtree(site.root / "models")
+    (site.root / "models").symlink_to(site.root.parent / "disk")
+    site.mlxk("sync")
+    site.mlxk("remove", "two", "--no-sync")
+    site.mlxk("sync")
+    assert not (site.root.parent / "disk/two").exists()
