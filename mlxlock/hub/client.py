@@ -5,7 +5,8 @@ leaves out what the first answer should have said. Never reads a file's bytes it
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -62,6 +63,10 @@ class HubSource:
             HubError: And its children, for every way in which the Hub may refuse.
             ManifestError: The version range is none.
         """
+        with self._understood(wanted):
+            return self._resolved(wanted)
+
+    def _resolved(self, wanted: Wanted) -> Resolution:
         from mlxlock.hub import listing  # noqa: PLC0415 - brings huggingface_hub, which `fetch` can do without
 
         tag = None if wanted.version is None else self._tag(wanted, wanted.version)
@@ -150,7 +155,13 @@ class HubSource:
         except HfHubHTTPError as problem:
             answer = problem.response
             raise refusal(subject, answer.status_code, answer.headers) from problem
-        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+
+    @contextmanager
+    def _understood(self, wanted: Wanted) -> Iterator[None]:
+        """Read answers: neither huggingface_hub nor we check every value of one for its type."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
             raise HubError(
                 f"`{self._endpoint.url}` answers for `{wanted.repo}` in a way that is not the Hub's",
                 hint="check `HF_ENDPOINT`",

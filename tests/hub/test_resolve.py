@@ -166,6 +166,26 @@ def test_an_answer_that_is_no_hubs_is_an_error(loopback_hub: LoopbackHub, body: 
         source_for(loopback_hub).resolve(wanted("org/m"))
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"sha": 7}, {"id": ["org/m"]}, {"siblings": [{"rfilename": None, "blobId": "a" * 40, "size": 1}]}],
+    ids=["sha", "id", "path"],
+)
+def test_a_value_of_another_type_is_an_error(loopback_hub: LoopbackHub, wrong: dict[str, object]) -> None:
+    answer = {**json.loads(described("a", 1)), **wrong}
+    loopback_hub.fault("/api/models/org/m", Status(code=200, body=json.dumps(answer).encode()))
+    with pytest.raises(HubError, match="not the Hub's"):
+        source_for(loopback_hub).resolve(wanted("org/m"))
+
+
+@pytest.mark.parametrize("name", ['"v1"', "7"])
+def test_a_tag_of_another_type_is_an_error(loopback_hub: LoopbackHub, name: str) -> None:
+    refs = f'{{"branches": [], "tags": [{{"name": {name}, "ref": "r", "targetCommit": 7}}], "converts": []}}'
+    loopback_hub.fault("/api/models/org/m/refs", Status(code=200, body=refs.encode()))
+    with pytest.raises(HubError, match="not the Hub's"):
+        source_for(loopback_hub).resolve(wanted("org/m", version=">=1"))
+
+
 def test_another_commit_than_asked_for_is_an_error(loopback_hub: LoopbackHub) -> None:
     repo = loopback_hub.repo("org/m")
     repo.commit(FILES)
