@@ -1,10 +1,10 @@
 """Edits `models.toml`, then locks and syncs; when that fails, both files are as they were.
 
-A step of `add` and `remove`. Owns that a command either leaves all three agreeing, or nothing changed.
+A step of `add` and `remove`. Owns that a command either leaves all three agreeing, or nothing changed; what a
+person wrote into the manifest while that took its time stays.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from mlxlock.commands.lock import LockOptions, lock
 from mlxlock.commands.sync import SyncOptions, sync
 from mlxlock.errors import ManifestError
 from mlxlock.fs import disk_errors, write_atomic
-from mlxlock.ports import Ports
+from mlxlock.ports import Note, Ports
 from mlxlock.spec.manifest_reader import parse_manifest
 from mlxlock.spec.toml_text import decode
 from mlxlock.steps.project import MANIFEST_NAME, Project
@@ -60,20 +60,17 @@ def change_manifest(
         before = path.read_bytes()
     after = edit(decode(before, MANIFEST_NAME, ManifestError))
     parse_manifest(after)
-    with _restored_on_failure(path, project.lockfile_path):
+    locked = _bytes_of(project.lockfile_path)
+    try:
         write_atomic(path, after.encode())
         return _agreeing(command, project, ports, options)
-
-
-@contextmanager
-def _restored_on_failure(*paths: Path) -> Iterator[None]:
-    """Give these files back what they had, or their absence, when the block is left by any exception."""
-    before = {path: _bytes_of(path) for path in paths}
-    try:
-        yield
     except BaseException:
-        for path, data in before.items():
-            _restore(path, data)
+        if _bytes_of(path) == after.encode():
+            write_atomic(path, before)
+        elif _bytes_of(path) != before:
+            text = f"`{path}` was edited meanwhile, and is left as it is"
+            ports.on_event(Note(text=text, level="warning"))
+        _restore(project.lockfile_path, locked)
         raise
 
 

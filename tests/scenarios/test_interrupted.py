@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,9 @@ def arrived(site: Site) -> int:
     return sum(path.stat().st_size for path in (site.store / "partial").glob("*"))
 
 
-def interrupted(site: Site, *argv: str) -> tuple[int, str, str]:
+def interrupted(
+    site: Site, *argv: str, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[int, str, str]:
     """Send SIGINT once a part of the weights has arrived."""
     with subprocess.Popen(
         site.command(*argv),
@@ -46,6 +49,7 @@ def interrupted(site: Site, *argv: str) -> tuple[int, str, str]:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
+        meanwhile()
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=PATIENCE_S)
     return process.returncode, stdout, stderr
@@ -77,6 +81,20 @@ def test_an_interrupted_download_changes_nothing_and_goes_on(
     assert arrived(site) == 0
     site.mlxk("sync")
     assert (site.models / "one/model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_what_was_written_into_the_manifest_while_a_model_came_stays(
+    loopback_hub: LoopbackHub, site: Site
+) -> None:
+    site.mlxk("lock", "--no-capture")
+    lock = site.lock_path.read_bytes()
+    loopback_hub.repo("org/two").commit({"model.safetensors": lfs(WEIGHTS)})
+    loopback_hub.fault("model.safetensors", Slow(bytes_per_s=PACE), server="cdn", times=None)
+    mine = f"# mine\n{MANIFEST}"
+    code, _, stderr = interrupted(site, "add", "org/two", "--no-capture", meanwhile=lambda: site.write(mine))
+    assert (code, "edited meanwhile" in stderr) == (130, True)
+    assert (site.root / "models.toml").read_text() == mine
+    assert site.lock_path.read_bytes() == lock
 
 
 def test_an_interrupt_is_json_where_json_was_asked_for(loopback_hub: LoopbackHub, site: Site) -> None:
