@@ -62,5 +62,5 @@ if [ $# -eq 0 ]; then
     say "every branch of what is pure, by its own tests"
     python -Im pytest -q tests/spec tests/planning --cov
 fi
-say "pytest"
-python -Im pytest "$@"
+say "pytest, a worker for each processor"
+python -Im pytest -n auto --dist loadfile "$@"
