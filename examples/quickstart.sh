@@ -18,8 +18,8 @@ run() {
     "$@"
 }
 
-if [ "$(uname -s)" = Linux ] && ! command -v bwrap >/dev/null; then
-    step "Installing bubblewrap, the sandbox of first runs on Linux"
+if [ "$(uname -s)" = Linux ] && ! { command -v bwrap && command -v g++; } >/dev/null; then
+    step "Installing bubblewrap, the sandbox of first runs on Linux, and the compiler that MLX uses there"
     sudo=""
     [ "$(id -u)" -eq 0 ] || sudo=sudo
     $sudo apt-get update -qq

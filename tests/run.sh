@@ -12,7 +12,7 @@ say() { printf '\n==> %s\n' "$*"; }
 
 system_packages() {
     local missing=()
-    for program in bwrap curl strace git zsh fish; do
+    for program in bwrap curl strace git zsh fish g++; do
         command -v "$program" >/dev/null || missing+=("$program")
     done
     [ "${#missing[@]}" -eq 0 ] && return
@@ -21,7 +21,7 @@ system_packages() {
         local sudo=""
         [ "$(id -u)" -eq 0 ] || sudo=sudo
         $sudo apt-get update -qq
-        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]/bwrap/bubblewrap}" g++ >/dev/null
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]/bwrap/bubblewrap}" >/dev/null
     elif [ "$(uname -s)" = Linux ]; then
         echo "please install: ${missing[*]}" >&2
         exit 2
