@@ -232,8 +232,9 @@ def _ref_nodes(models: Iterable[LockedModel]) -> Iterator[tuple[str, Node]]:
         commits.setdefault(folder, set()).add(commit)
         if not revision.is_commit:
             claims[folder, revision] = commit
+    crowded = {folder for folder, name in claims if name.startswith("main/")}
     for folder, meant in commits.items():
-        if len(meant) == 1:
+        if len(meant) == 1 and folder not in crowded:
             claims.setdefault((folder, "main"), next(iter(meant)))
     for (folder, revision_name), commit in claims.items():
         yield f"{HUB_DIR}/{folder}/refs/{revision_name}", TextNode(content=commit.encode(), ref=True)

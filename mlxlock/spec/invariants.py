@@ -11,12 +11,13 @@ from mlxlock.errors import LockfileError, RefClashError
 from mlxlock.spec.digest import Blake3, tree_digest
 from mlxlock.spec.invariants_effects import EXCLUDE, check_effects, check_paths
 from mlxlock.spec.lockfile import LockedModel, Lockfile
-from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, collision_key
+from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType, Revision, collision_key
 from mlxlock.spec.readers import Problems
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.sentinel import SENTINEL_NAME
 
 RESERVED_DIRECTORIES: Final = frozenset({"hub", ".hf_cache"})
+IN_THE_WAY: Final = "spell a repo the same everywhere, or name one of its revisions by the commit"
 
 
 def check_invariants(lockfile: Lockfile, name: str = "models.lock") -> None:
@@ -32,6 +33,7 @@ def check_invariants(lockfile: Lockfile, name: str = "models.lock") -> None:
         _check_model(model, problems)
     _check_files_agree(lockfile, problems)
     check_effects(lockfile.models, problems)
+    _check_cache(lockfile.models, problems)
     _check_environments(lockfile, problems)
     problems.raise_as(LockfileError, name)
     check_refs(lockfile.models, name)
@@ -54,11 +56,19 @@ def check_refs(models: Iterable[LockedModel], name: str = "models.lock") -> None
             )
 
 
-def _refs(models: Iterable[LockedModel]) -> Iterator[tuple[RepoId, RepoType, str, CommitHash, str]]:
+def _refs(models: Iterable[LockedModel]) -> Iterator[tuple[RepoId, RepoType, Revision, CommitHash, str]]:
     for model in models:
         yield model.repo, "model", model.resolved_revision, model.commit, model.name
         for artifact in model.artifacts:
             yield artifact.repo, artifact.repo_type, artifact.revision, artifact.commit, model.name
+
+
+def _check_cache(models: Iterable[LockedModel], problems: Problems) -> None:
+    """No repo and no revision stands in the place of another in a Hub cache, on any filesystem."""
+    places = {(RepoPath(repo.cache_folder(kind)), revision) for repo, kind, revision, _, _ in _refs(models)}
+    refs = {folder / f"refs/{revision}" for folder, revision in places if not revision.is_commit}
+    for paths in ({folder for folder, _ in places}, refs):
+        check_paths("", sorted(paths), problems, IN_THE_WAY)
 
 
 def _check_names(lockfile: Lockfile, problems: Problems) -> None:

@@ -70,14 +70,14 @@ def _check_nesting(taken: Iterable[str], problems: Problems) -> None:
                 problems.add("", f"`{path}` below `.hf_cache` is below a file")
 
 
-def check_paths(place: str, paths: Sequence[RepoPath], problems: Problems) -> None:
+def check_paths(place: str, paths: Sequence[RepoPath], problems: Problems, hint: str = EXCLUDE) -> None:
     """No path twice, none that another filesystem would take for another, none below a file."""
     taken: dict[str, RepoPath] = {}
     for path in paths:
         other = taken.setdefault(collision_key(path), path)
         if other is not path:
-            problems.add(place, f"the paths `{other}` and `{path}` collide", EXCLUDE)
+            problems.add(place, f"the paths `{other}` and `{path}` collide", hint)
     for path in paths:
         for parent in path.parents:
             if collision_key(parent) in taken:
-                problems.add(place, f"`{path}` is below `{parent}`, which is a file", EXCLUDE)
+                problems.add(place, f"`{path}` is below `{parent}`, which is a file", hint)

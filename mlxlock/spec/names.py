@@ -65,6 +65,7 @@ class Revision(str):
         """Check and wrap `text`."""
         components = text.split("/")
         bad = any(not part or part.startswith(".") or part.endswith((".lock", ".")) for part in components)
+        bad = bad or any(map(_DEVICES.fullmatch, components))
         bad = bad or any(len(part.encode(errors="replace")) > _MAX_COMPONENT_BYTES for part in components)
         if bad or ".." in text or not printable(text) or re.search(r"[\s~^:?*\[\\]|@\{", text):
             raise ValueError(f"{text!r} is not a branch, tag, `refs/pr/N` or commit")

@@ -58,6 +58,11 @@ def test_an_artifact_is_blobs_links_refs_and_markers_but_no_tree() -> None:
     assert below[f".no_exist/{OTHER}/added_tokens.json"] == TextNode(content=b"")
 
 
+def test_a_revision_below_main_leaves_it_no_place() -> None:
+    refs = [path for path in lay_out([model(revision="main/x")]).nodes if "/refs/" in path]
+    assert refs == [f"{CHAT}/refs/main/x"]
+
+
 def test_byte_identical_files_share_one_blob_and_keep_two_names() -> None:
     tok = artifact("org/tok", seen("a.json", b"same"), seen("b.json", b"same"))
     nodes = lay_out([model(artifacts=(tok,))]).nodes

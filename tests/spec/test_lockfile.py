@@ -17,7 +17,7 @@ from mlxlock.spec.invariants import check_invariants
 from mlxlock.spec.lockfile import REVISION, VERSION, Artifact, LockedModel, Lockfile, Snapshot
 from mlxlock.spec.lockfile_reader import parse_lockfile
 from mlxlock.spec.lockfile_writer import format_lockfile
-from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath
+from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, Revision
 from mlxlock.spec.upgrades import UPGRADES, upgrade
 from tests.spec.any_lock import lockfiles
 from tests.spec.locks import ASR, COMMIT, CONFIG, EMPTY, LOCK, MAC, OTHER, PLAIN, QWEN, UNSEEN, WEIGHTS
@@ -252,6 +252,18 @@ CONTRADICTIONS: dict[str, tuple[Lockfile, str]] = {
         Lockfile(models=(replace(ASR, artifacts=(artifact(absent=(RepoPath("config.json"),)),)),)),
         "collide",
     ),
+    "repos by case": (
+        Lockfile(models=(replace(ASR, artifacts=(QWEN, artifact(repo=RepoId("qwen/qwen2.5-7B")))),)),
+        "`datasets--Qwen--Qwen2.5-7B` and `datasets--qwen--qwen2.5-7B` collide",
+    ),
+    "revisions by case": (
+        Lockfile(models=(replace(ASR, artifacts=(QWEN, artifact(revision=Revision("MAIN")))),)),
+        "collide",
+    ),
+    "a revision below another": (
+        Lockfile(models=(replace(ASR, artifacts=(QWEN, artifact(revision=Revision("main/x")))),)),
+        "`datasets--Qwen--Qwen2.5-7B/refs/main/x` is below",
+    ),
     "sum": (Lockfile(models=(plain("a", snapshot=Snapshot(size_bytes=8)),)), "the files add up to 7"),
     "digest": (
         Lockfile(models=(plain("a", snapshot=Snapshot(size_bytes=7, digest=f"blake3:{DIGEST}")),)),
@@ -296,9 +308,14 @@ def test_one_revision_of_one_repo_is_one_commit_for_all_models() -> None:
     assert caught.value.details == (f"{OTHER} for `asr`", f"{'a' * 40} for `b`")
 
 
+def test_a_commit_is_no_ref_and_in_no_revisions_way() -> None:
+    by_commit = artifact(revision=Revision(OTHER))
+    check_invariants(Lockfile(models=(replace(ASR, artifacts=(QWEN, by_commit)),), environments=(MAC,)))
+
+
 def test_an_unseen_entry_of_a_file_agrees_with_a_seen_one() -> None:
     again = artifact(
-        repo=ASR.repo, repo_type="model", revision="main", commit=COMMIT, files=(CONFIG.asserted(),)
+        repo=ASR.repo, repo_type="model", revision=Revision("main"), commit=COMMIT, files=(CONFIG.asserted(),)
     )
     check_invariants(Lockfile(models=(replace(ASR, artifacts=(), proofs=()), plain("b", artifacts=(again,)))))
 

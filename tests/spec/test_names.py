@@ -51,7 +51,9 @@ def test_a_repo_id_names_its_directory_and_its_cache_folder() -> None:
     assert RepoId("t5-base").cache_folder("dataset") == "datasets--t5-base"
 
 
-@pytest.mark.parametrize("text", ["", "a..b", "/a", "a/", "a b", "a~1", ".a", "a.lock", "a@{1}", "a\x1b"])
+@pytest.mark.parametrize(
+    "text", ["", "a..b", "/a", "a/", "a b", "a~1", ".a", "a.lock", "a@{1}", "a\x1b", "x/aux"]
+)
 def test_what_is_no_revision_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a branch"):
         Revision(text)
