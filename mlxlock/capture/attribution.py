@@ -20,6 +20,7 @@ from mlxlock.spec.record import Left
 from mlxlock.spec.resolution import FileEntry
 
 MAX_FILES: Final = 100_000
+_LONGEST: Final = 80
 
 
 def list_left(cache: Path, expected: Expected, *, limit: int = MAX_FILES) -> tuple[Left, ...]:
@@ -47,12 +48,24 @@ def _walk(cache: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Each path that is no directory. Without recursion: the depth is a stranger's choice."""
     waiting = [cache]
     while waiting:
-        with os.scandir(waiting.pop()) as listing:
-            for entry in listing:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(Path(entry.path))
-                else:
-                    yield os.path.relpath(entry.path, cache), entry.stat(follow_symlinks=False)
+        for entry in _entries(waiting.pop(), cache):
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            else:
+                yield os.path.relpath(entry.path, cache), entry.stat(follow_symlinks=False)
+
+
+def _entries(folder: Path, cache: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listing:
+            return list(listing)
+    except OSError as error:
+        path = _shown(os.path.relpath(folder, cache))
+        where = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}…"
+        raise DiskError(
+            f"a first run left `{where}` below `.hf_cache`, which cannot be listed: {error.strerror}",
+            hint="set `first-run = false`",
+        ) from error
 
 
 def _look(cache: Path, path: str, status: os.stat_result, expected: Expected) -> Left | None:

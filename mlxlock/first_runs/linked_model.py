@@ -4,10 +4,11 @@ A step of `lock`. Owns what a run wrote there: a file that it left, and a locked
 """
 
 import os
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
+
+from mlxlock.fs import files_below
 
 MOST_TOLD: Final = 1000
 
@@ -25,18 +26,10 @@ def link_files(directory: Path, clone: Path) -> None:
 
 def changes(directory: Path, clone: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Which files of `directory` the clone has replaced or lost, and which it has beside them."""
-    expected = {path: f"{directory / path}" for path in _files(directory)}
+    expected = {path: f"{directory / path}" for path in files_below(directory)}
     altered = [path for path, target in expected.items() if _target(clone / path) != target]
-    wrote = islice((path for path in _files(clone) if path not in expected), MOST_TOLD)
+    wrote = islice((path for path in files_below(clone) if path not in expected), MOST_TOLD)
     return tuple(sorted(altered)), tuple(sorted(wrote))
-
-
-def _files(root: Path) -> Iterator[str]:
-    """Every file and symlink, relative; a stranger may have made any number of them."""
-    for place, folders, files in os.walk(root):
-        links = [name for name in folders if Path(place, name).is_symlink()]
-        for name in sorted([*files, *links]):
-            yield os.path.relpath(os.path.join(place, name), root)  # noqa: PTH118 - a stranger's names
 
 
 def _target(path: Path) -> str | None:

@@ -16,7 +16,6 @@ from typing import Final
 
 from mlxlock.errors import FirstRunError
 from mlxlock.first_runs.linked_model import link_files
-from mlxlock.first_runs.secrets import secrets_below
 from mlxlock.planning.layout import CACHE_DIR, HOMES, FileNode, Tree, lay_out
 from mlxlock.planning.plan import make_plan
 from mlxlock.planning.run_job import RUNNABLE, first_run_job
@@ -26,6 +25,7 @@ from mlxlock.spec.first_run import DEFAULT_TIMEOUT_S, FirstRun
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.record import Compared
 from mlxlock.spec.toml_text import shown
+from mlxlock.steps.secrets import secrets_below
 from mlxlock.steps.witnessed import witnessed
 
 HUB_PORT: Final = 8001

@@ -17,10 +17,12 @@ from mlxlock.fs.hashing import (
     open_regular,
     read_chunks,
 )
+from mlxlock.fs.listing import files_below
 from mlxlock.fs.locks import locked, locked_file
 from mlxlock.fs.places import expanded, named_directories, named_directory
 from mlxlock.fs.refusals import disk_errors, free_bytes, same_filesystem
-from mlxlock.fs.scratch import scratch_directory
+from mlxlock.fs.removing import remove_tree
+from mlxlock.fs.scratch import scratch_directory, temporary_directory
 
 __all__ = [
     "ALGORITHMS",
@@ -33,6 +35,7 @@ __all__ = [
     "copy_hashed",
     "disk_errors",
     "expanded",
+    "files_below",
     "free_bytes",
     "hardlink",
     "hash_file",
@@ -42,8 +45,10 @@ __all__ = [
     "named_directory",
     "open_regular",
     "read_chunks",
+    "remove_tree",
     "same_filesystem",
     "scratch_directory",
+    "temporary_directory",
     "write_all",
     "write_atomic",
 ]

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Final
 
 from mlxlock.fs.locks import locked
 from mlxlock.fs.refusals import disk_errors
+from mlxlock.fs.removing import remove_tree
 
 _LOCK: Final = ".lock"
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -29,20 +29,30 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         with locked(parent / _LOCK, timeout_s=_BRIEF_S):
             _sweep(parent)
-            made = tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True)
-            fd = os.open(made.name, _DIRECTORY)
+            made = Path(tempfile.mkdtemp(dir=parent))
+            fd = os.open(made, _DIRECTORY)
             fcntl.flock(fd, fcntl.LOCK_EX)
     try:
-        with made:
-            yield Path(made.name)
+        yield made
     finally:
+        remove_tree(made)
         os.close(fd)
+
+
+@contextmanager
+def temporary_directory(prefix: str) -> Iterator[Path]:
+    """A new directory where the system keeps such, with every symlink followed, and gone afterwards."""
+    made = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
+    try:
+        yield made
+    finally:
+        remove_tree(made)
 
 
 def _sweep(parent: Path) -> None:
     for path in parent.iterdir():
         if path.name != _LOCK and _is_abandoned(path):
-            shutil.rmtree(path, ignore_errors=True)
+            remove_tree(path)
 
 
 def _is_abandoned(path: Path) -> bool:

@@ -3,12 +3,12 @@
 A step of `run --online`. Owns what counts as new, and how it is told.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mlxlock.fs import files_below
 from mlxlock.ports import Laboratory
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath, RepoType
 from mlxlock.steps.report import Json, plural
@@ -39,14 +39,7 @@ def contents_of(cache: Path, laboratory: Laboratory) -> Contents:
         for repo in laboratory.cached(cache / _HUB)
         for commit, paths in repo.files.items()
     }
-    return Contents(files=files, others=frozenset(_others(cache)))
-
-
-def _others(cache: Path) -> Iterator[str]:
-    for place, folders, files in os.walk(cache):
-        if Path(place) == cache:
-            folders[:] = [name for name in folders if name != _HUB]
-        yield from (Path(place, name).relative_to(cache).as_posix() for name in files)
+    return Contents(files=files, others=frozenset(files_below(cache, but=(_HUB,))))
 
 
 def appeared(before: Contents, after: Contents) -> Contents:

@@ -6,7 +6,6 @@ errors go to a file unless somebody wants to see them: a library's traceback is 
 
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from mlxlock.errors import MlxlockError
-from mlxlock.fs import disk_errors
+from mlxlock.fs import disk_errors, temporary_directory
 from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.planning.policy import untrusted
 from mlxlock.ports import Job, Laboratory, Mirror, Ports, Service, withhold_nothing
@@ -22,6 +21,7 @@ from mlxlock.spec.names import RepoId, Revision
 from mlxlock.steps.child import run_child
 from mlxlock.steps.pinning import PinnedSource
 from mlxlock.steps.result import read_result
+from mlxlock.steps.secrets import secrets_below
 from mlxlock.steps.subject import Subject
 from mlxlock.steps.testimony import read_testimony
 from mlxlock.steps.witnessed import witnessed
@@ -85,8 +85,8 @@ def launched(launch: Launch, ports: Ports) -> Iterator[Ended]:
         SandboxError: No sandbox works here.
         DiskError: `.hf_cache` cannot be made.
     """
-    with tempfile.TemporaryDirectory(prefix="mlxlock-run-", ignore_cleanup_errors=True) as name:
-        run = _Run(launch=launch, ports=ports, laboratory=ports.laboratory(), scratch=Path(name).resolve())
+    with temporary_directory("mlxlock-run-") as scratch:
+        run = _Run(launch=launch, ports=ports, laboratory=ports.laboratory(), scratch=scratch)
         yield run.to_end()
 
 
@@ -149,6 +149,7 @@ class _Run:
             writable=(self.scratch, self._cache / "home", self._cache / "xdg"),
             timeout_s=LONGEST_S,
             passthrough=not self.launch.aside,
+            hidden=tuple(secrets_below(subject.directory, self.laboratory.interpreter().readable)),
             services={} if mirror is None else {"hub": Service(port=HUB_PORT, serve=mirror.serve)},
         )
         outcome = self.laboratory.sandbox().run(job)

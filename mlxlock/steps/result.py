@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mlxlock.errors import RuntimeMissingError
+from mlxlock.fs import open_regular
 from mlxlock.ports import Laboratory
 from mlxlock.spec.toml_text import shown
 
@@ -13,12 +14,12 @@ MAX_RESULT_BYTES: Final = 1 << 20
 
 
 def read_result(path: Path, *, most_bytes: int = MAX_RESULT_BYTES) -> dict[str, Any]:
-    """What the runner wrote; the model's code could have written it too, so it is read with care."""
+    """What the runner wrote: no link is followed, no pipe waited for, and nesting without end is nothing."""
     try:
-        if path.is_symlink() or path.stat().st_size > most_bytes:
-            return {}
-        parsed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with open_regular(path) as fd, open(fd, "rb", closefd=False) as file:
+            text = file.read(most_bytes + 1)
+        parsed = {} if len(text) > most_bytes else json.loads(text)
+    except (OSError, ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
 

@@ -134,6 +134,30 @@ assert (Path(os.environ["MLXK_MODEL"]) / "config.json").read_bytes() == b"{}"
     assert not (site.root / "left").exists()
 
 
+DEEP = """
+import os
+os.chdir(os.environ["{where}"])
+for _ in range({depth}):
+    os.mkdir("d")
+    os.chdir("d")
+open("left", "w").close()
+"""
+
+
+def test_directories_nested_without_end_break_no_later_run(site: Site) -> None:
+    scratch = site.store / "scratch"
+    declare(site, run("app"), app=DEEP.format(where="TMPDIR", depth=3000))
+    site.mlxk("lock")
+    assert [path.name for path in scratch.iterdir()] == [".lock"]
+    declare(site, run("app", ", timeout-s = 70"), app=DEEP.format(where="MLXK_MODEL", depth=1200))
+    assert "wrote into its own directory" in site.run("lock").stderr
+    declare(site, run("app", ", timeout-s = 80"), app=DEEP.format(where="HF_HOME", depth=3000))
+    code, name, told = site.refusal("lock")
+    assert (code, name) == (2, "disk")
+    assert "which cannot be listed" in told
+    assert [path.name for path in scratch.iterdir()] == [".lock"]
+
+
 def test_what_it_goes_without_and_what_nobody_compared_is_told(site: Site, hub: LoopbackHub) -> None:
     hub.repo("org/gated", gated="manual").commit({"a.json": b"gated"})
     swallowed = f"try:\n    {FETCH.format('a.json').replace(chr(10), '; ').replace('org/dep', 'org/gated')}\n"

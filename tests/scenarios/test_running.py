@@ -225,3 +225,33 @@ def test_a_program_that_ignores_the_variables_has_no_network_when_a_sandbox_says
 def test_without_a_network_a_model_says_the_same(desk: Desk) -> None:
     assert desk.said(f"models/{basename('dia')}", "dia", "--no-network") == desk.said_by_path("dia")
     assert [path.name for path in desk.root.iterdir()] == ["models"]
+
+
+LOOK = """
+import os
+said = []
+for name in (".git/config", ".env", "sub/.env.local"):
+    try:
+        said.append(open(os.path.join(os.path.dirname(__file__), name)).read())
+    except OSError:
+        pass
+open(os.path.join(os.environ["HOME"], "said"), "w").write(" ".join(said))
+raise SystemExit(0)
+"""
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(("flag", "says"), [((), "one two three"), (("--no-network",), "")])
+def test_without_a_network_a_models_code_reads_no_credentials_beside_it(
+    tiny_models: Path, tmp_path: Path, flag: tuple[str, ...], says: str
+) -> None:
+    desk = Desk(tmp_path / "here", tiny_models, "vision")
+    model = desk.models / basename("vision")
+    config = (model / "config.json").read_text()
+    (model / "config.json").write_text(config.replace("{", '{"model_file": "odd.py",', 1))
+    (model / "odd.py").write_text(LOOK)
+    for name, secret in ((".git/config", "one"), (".env", "two"), ("sub/.env.local", "three")):
+        (model / name).parent.mkdir(exist_ok=True)
+        (model / name).write_text(secret)
+    desk.run("run", str(model), "Hello", "--trust-remote-code", *flag)
+    assert (desk.models / ".hf_cache/home/said").read_text() == says

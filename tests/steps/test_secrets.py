@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlxlock.first_runs.secrets import secrets_below
+from mlxlock.steps.secrets import secrets_below
 
 
 def made(root: Path, *names: str) -> None:

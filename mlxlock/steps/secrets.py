@@ -1,7 +1,8 @@
-"""What no first run may read, although it lies in what it has to read: `.git` and `.env*`.
+"""What no sandboxed child may read, although it lies in what it has to read: `.git` and `.env*`.
 
-Owns where they are looked for: in the project, when its own command runs in it, and wherever else the
-interpreter's path leads, as editable installs do. Reads names only.
+A step of `lock` and `run`. Owns where they are looked for: in what is visible as a whole (a project, when its
+own command runs in it; a model's directory), and wherever else the interpreter's path leads, as editable
+installs do. Reads names only.
 """
 
 import os
@@ -13,15 +14,15 @@ _ENVIRONMENT: Final = "pyvenv.cfg"
 _SYSTEM: Final = (Path("/usr"), Path("/System"), Path("/Library"))
 
 
-def secrets_below(project: Path | None, needed: Sequence[Path]) -> Iterator[Path]:
+def secrets_below(whole: Path | None, needed: Sequence[Path]) -> Iterator[Path]:
     """Every `.git` and `.env*` that a job could see.
 
     Args:
-        project: Visible as a whole; None when it is not.
+        whole: A directory of somebody's own that is visible as a whole; None when there is none.
         needed: What the interpreter needs to read. An environment that is named `.env` is one of these, and
             no secret.
     """
-    places = [project] if project is not None else []
+    places = [whole] if whole is not None else []
     places += [path for path in needed if not _is_installed(path)]
     for place in _outermost(places):
         yield from _below(place, needed)
