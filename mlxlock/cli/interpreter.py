@@ -1,15 +1,17 @@
 """Finds the project's own Python, the one that has mlx-lm and friends, and asks it what it is."""
 
-import json
+from __future__ import annotations
+
 import shutil
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mlxlock.errors import RuntimeMissingError
-from mlxlock.ports import Interpreter
-from mlxlock.spec.record import RunnerEnvironment
+
+if TYPE_CHECKING:  # a listing finds the Python and never asks it: it need not pay for what asking takes
+    from collections.abc import Mapping
+
+    from mlxlock.ports import Interpreter
 
 TIMEOUT_S: Final = 60
 HINT: Final = 'name one: `[sandbox] python = ".venv/bin/python"` in `models.toml`'
@@ -46,6 +48,12 @@ def probe(python: Path, script: Path) -> Interpreter:
     Raises:
         RuntimeMissingError: It does not run.
     """
+    import json
+    import subprocess
+
+    from mlxlock.ports import Interpreter
+    from mlxlock.spec.record import RunnerEnvironment
+
     try:
         answer = subprocess.run(
             (str(python), "-I", str(script)), capture_output=True, timeout=TIMEOUT_S, check=True, text=True

@@ -119,7 +119,7 @@ def _quantization(config: Mapping[str, object]) -> Mapping[str, int | str] | Non
         told = config.get(key)
         if isinstance(told, dict):
             names = ("bits", "group_size", "mode", "quant_method")
-            found = {name: told[name] for name in names if isinstance(told.get(name), int | str)}
+            found = {name: told[name] for name in names if type(told.get(name)) in {int, str}}
             if found:
                 return found
     return None
@@ -130,6 +130,6 @@ def _context_length(config: Mapping[str, object]) -> int | None:
     for place in (*(each for each in nested if isinstance(each, dict)), config):
         for key in _CONTEXT_KEYS:
             value = place.get(key)
-            if isinstance(value, int) and value > 0:
+            if type(value) is int and value > 0:  # `true` is no number
                 return value
     return None

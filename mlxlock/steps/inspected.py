@@ -4,7 +4,6 @@ A step of `lock` and `run`. Reads them from the store, where they are what the l
 that no lock knows.
 """
 
-import json
 import os
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mlxlock.ports import BlobStore
 from mlxlock.spec.inspection import detect_kind
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest import Manifest
+from mlxlock.spec.model_facts import json_object
 from mlxlock.spec.names import RepoId
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.steps.json_texts import json_texts
@@ -32,7 +32,7 @@ def texts_and_kind(
     spec = manifest.model(model.name)
     declared = spec.kind if spec is not None else None
     paths = [file.path for file in model.files]
-    return texts, declared or detect_kind(_parsed(texts.get("config.json")), model.repo, paths)
+    return texts, declared or detect_kind(json_object(texts.get("config.json")), model.repo, paths)
 
 
 def texts_and_kind_at(directory: Path, repo: RepoId | None) -> tuple[dict[str, str], str | None]:
@@ -49,7 +49,7 @@ def texts_and_kind_at(directory: Path, repo: RepoId | None) -> tuple[dict[str, s
             for name in names
         )
     texts = json_texts((path, directory / path) for path in paths if (directory / path).is_file())
-    return texts, detect_kind(_parsed(texts.get("config.json")), repo or _named(directory), paths)
+    return texts, detect_kind(json_object(texts.get("config.json")), repo or _named(directory), paths)
 
 
 def _named(directory: Path) -> RepoId:
@@ -72,11 +72,3 @@ def _blob(store: BlobStore, model: LockedModel, file: FileEntry) -> Path:
             hint="run `mlxk sync` to fetch it again",
         )
     return blob.path
-
-
-def _parsed(text: str | None) -> dict[str, object] | None:
-    try:
-        parsed = json.loads(text or "")
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None

@@ -133,6 +133,20 @@ def test_a_name_in_the_workspace_home_is_isolated_in_the_home(place: Place, tmp_
     assert_isolated(call, tmp_path / "home models" / ".hf_cache")
 
 
+def test_a_name_in_a_path_of_models_is_isolated_there(place: Place, tmp_path: Path) -> None:
+    make_model(tmp_path / "more" / "mine", CONFIGS["chat"])
+    path = f"{tmp_path / 'nowhere'}:{tmp_path / 'more'}"
+    assert_isolated(place.call("mine", "hi", more={"MLXK_MODEL_PATH": path}), tmp_path / "more" / ".hf_cache")
+
+
+def test_models_of_two_workspaces_do_not_see_each_others_cache(place: Place, tmp_path: Path) -> None:
+    make_model(tmp_path / "other" / "chat", CONFIGS["chat"])
+    here, there = place.call("models/chat", "hi"), place.call(str(tmp_path / "other" / "chat"), "hi")
+    assert_isolated(here, place.models / ".hf_cache")
+    assert_isolated(there, tmp_path / "other" / ".hf_cache")
+    assert not [name for name, value in there["env"].items() if str(place.models) in value]
+
+
 def cached(place: Place) -> tuple[Path, dict[str, str]]:
     hub = place.root.parent / "hub"
     snapshot = hub / "models--org--talk" / "snapshots" / ("a" * 40)
@@ -309,6 +323,14 @@ def test_what_cannot_be_is_refused_before_anything_runs(
 
 def test_a_kind_can_be_said(place: Place) -> None:
     assert place.call("models/blank", "hi", "--kind", "text")["job"]["kind"] == "text"
+
+
+def test_a_config_that_is_nested_too_deeply_is_an_answer_and_no_bug(place: Place) -> None:
+    (place.models / "blank" / "config.json").write_text('{"a":' * 100_000)
+    assert place.refusal("run", "models/blank", "hi")[:2] == (2, "usage")
+    code, kind, told = place.refusal("run", "models/blank", "hi", "--kind", "text")
+    assert (code, kind) == (1, "policy")
+    assert "nested too deeply" in told
 
 
 def test_code_of_a_repo_runs_only_when_it_is_trusted(place: Place) -> None:

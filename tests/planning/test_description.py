@@ -71,6 +71,7 @@ def test_kind_and_capabilities(found: ModelFacts, kind: str | None, capabilities
             None,
         ),
         ({"quantization": {}, "quantization_config": {"x": 1}}, None, None),
+        ({"quantization": {"bits": True, "mode": "a"}, "n_ctx": True}, {"mode": "a"}, None),
         ({"max_position_embeddings": 4096}, None, 4096),
         ({"text_config": {"max_position_embeddings": 8}, "max_position_embeddings": 4}, None, 8),
         ({"text_config": "x", "n_ctx": 7, "max_position_embeddings": "many"}, None, 7),

@@ -78,6 +78,7 @@ def test_path_and_locale_pass_and_have_defaults() -> None:
 def test_every_place_is_absolute_and_inside_the_workspace_or_scratch() -> None:
     made = strict(Path("models"), Path("scratch"), {})
     here = Path.cwd()
+    assert made.variables["HF_HOME"] == str(here / "models/.hf_cache")
     named = {Path(made.variables[name]) for name in _PLACES}
     assert all(
         place.is_relative_to(here / "models/.hf_cache") or place.is_relative_to(here / "scratch")
