@@ -17,6 +17,7 @@ from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.readers import did_you_mean
 from mlxlock.spec.toml_text import shown
 from mlxlock.steps.freshness import check_fresh
+from mlxlock.steps.locked_source import LockedSource
 from mlxlock.steps.pinning import PinnedSource, pins_of
 from mlxlock.steps.project import (
     Project,
@@ -95,7 +96,11 @@ def _made(
     before: Lockfile,
     chosen: Iterable[LockedModel],
 ) -> Made:
-    source = PinnedSource(ports.source(), pins=dict(pins_of(before.models)), artifacts=manifest.artifacts)
+    source = PinnedSource(
+        LockedSource(ports.source(), before.models),
+        pins=dict(pins_of(before.models)),
+        artifacts=manifest.artifacts,
+    )
     work = Work(
         project=project.root,
         manifest=manifest,

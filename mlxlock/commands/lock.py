@@ -18,6 +18,7 @@ from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.lockfile_reader import parse_lockfile
 from mlxlock.spec.lockfile_writer import format_lockfile
 from mlxlock.spec.manifest import Manifest
+from mlxlock.steps.locked_source import LockedSource
 from mlxlock.steps.pinning import PinnedSource, pins_of
 from mlxlock.steps.project import (
     Project,
@@ -159,10 +160,11 @@ def _locked(
     if not todo:
         environments = used_environments(kept, before.environments)
         return replace(before, models=_sorted(kept), environments=environments), ()
-    resolutions = resolve(todo, ports, dict(pins_of(kept)))
+    hub = LockedSource(ports.source(), before.models)
+    resolutions = resolve(todo, replace(ports, source=lambda: hub), dict(pins_of(kept)))
     pinning = [*kept, *(before.models if options.frozen_artifacts else _pinning(todo))]
     source = PinnedSource(
-        ports.source(),
+        hub,
         pins=dict(pins_of(pinning)),
         artifacts=manifest.artifacts,
         resolved=resolutions.values(),

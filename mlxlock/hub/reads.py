@@ -114,7 +114,9 @@ class Reads:
     def _file(self, resolution: Resolution, asked: Asked, request: Request) -> Answer:
         file = next((file for file in resolution.files if file.path == asked.path), None)
         if file is None:
-            return _no_entry(resolution, asked)
+            return (
+                _no_entry(resolution, asked) if resolution.lacks(asked.path) else _unknown(resolution, asked)
+            )
         why = self._withhold(file.path)
         if why is not None:
             reply = refusal(403, message=why)
@@ -216,6 +218,16 @@ def _no_entry(resolution: Resolution, asked: Asked) -> Answer:
         headers={"X-Repo-Commit": resolution.commit},
     )
     return Answer(reply=reply, commit=resolution.commit, path=path)
+
+
+def _unknown(resolution: Resolution, asked: Asked) -> Answer:
+    """The commit may have the file, and the Hub may not be asked."""
+    error = OfflineMissingError(
+        f"`{asked.path}` of `{resolution.repo}` is not in the lock, and the Hub may not be asked",
+        hint="run it once with a network",
+    )
+    no_entry, refused = _no_entry(resolution, asked), _refused(error)
+    return replace(refused, commit=resolution.commit, path=no_entry.path)
 
 
 def _unresolved(error: MlxlockError) -> Answer:

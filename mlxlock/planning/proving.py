@@ -211,6 +211,31 @@ def locked_pins(model: LockedModel) -> tuple[Pin, ...]:
     return tuple(pins.values())
 
 
+def known_commits(models: Iterable[LockedModel]) -> Mapping[tuple[RepoId, RepoType, str], Resolution]:
+    """What the lock knows of each commit that it names: files, what is absent, and of all else nothing."""
+    known: dict[tuple[RepoId, RepoType, str], Resolution] = {}
+    for model in models:
+        for pin, absent in _pins(model):
+            found = replace(pin.resolution, absent=_absent_of(model, pin, absent))
+            key = (pin.repo, pin.repo_type, str(found.commit))
+            known[key] = _known_together(known[key], found) if key in known else found
+    return known
+
+
+def _absent_of(model: LockedModel, pin: Pin, absent: tuple[RepoPath, ...]) -> frozenset[RepoPath] | None:
+    """What is known to be missing; None where nothing can be, since the entry has the whole commit."""
+    narrowed = model.request.include or model.request.exclude
+    own = (pin.repo, pin.repo_type, pin.resolution.commit) == (model.repo, "model", model.commit)
+    return None if own and not narrowed else frozenset(absent)
+
+
+def _known_together(first: Resolution, second: Resolution) -> Resolution:
+    files = {file.path: file for file in (*first.files, *second.files)}
+    whole = first.absent is None or second.absent is None
+    absent = None if whole else frozenset({*(first.absent or ()), *(second.absent or ())} - files.keys())
+    return replace(first, files=tuple(files[path] for path in sorted(files)), absent=absent)
+
+
 def _joined(first: Pin, second: Pin) -> Pin:
     files = {file.path: file for file in (*first.resolution.files, *second.resolution.files)}
     ordered = tuple(files[path] for path in sorted(files))

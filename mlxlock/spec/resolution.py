@@ -79,6 +79,8 @@ class Resolution:
         license: The licence id of the model card, or None.
         gated: Whether the bytes need an accepted licence.
         files: Every file of the commit, sorted bytewise by path.
+        absent: None for that; else `files` are only some of the commit, and these paths are known not to be
+            in it.
     """
 
     repo: RepoId
@@ -90,6 +92,12 @@ class Resolution:
     date: str | None = None
     license: str | None = None
     gated: bool = False
+    absent: frozenset[RepoPath] | None = None
+
+    def lacks(self, path: str) -> bool:
+        """Whether it is certain that the commit has no such file."""
+        there = any(file.path == path for file in self.files)
+        return not there and (self.absent is None or path in self.absent)
 
     def remote(self, file: FileEntry) -> RemoteFile:
         """Where `file` of this resolution is to be had."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
+from mlxlock.errors import OfflineMissingError
 from mlxlock.planning.assemble import assemble_model, complete_model
 from mlxlock.planning.effects import with_effects
 from mlxlock.planning.relock import Decision
@@ -34,6 +35,10 @@ def resolve(
         decisions: What `lock` has to do.
         ports: Where the Hub is.
         kept: The commit of each revision that entries which stay name.
+
+    Raises:
+        OfflineMissingError: Offline, and the lock has not all of a commit that is asked for.
+        HubError: And its children.
     """
     asking = [decision for decision in decisions if decision.todo == "resolve"]
     if not asking:
@@ -44,9 +49,24 @@ def resolve(
     with ThreadPoolExecutor(max_workers=JOBS) as pool:
         answers = dict(zip(distinct, pool.map(ports.source().resolve, distinct), strict=True))
     return {
-        decision.model.name: _as_asked(decision, answers[questions[decision.model.name]])
+        decision.model.name: _as_asked(decision, _enough(decision, answers[questions[decision.model.name]]))
         for decision in asking
     }
+
+
+def _enough(decision: Decision, answer: Resolution) -> Resolution:
+    """The answer, when it has all files that the entry needs: offline, the lock may know some only."""
+    locked, asked = decision.locked, decision.request
+    if answer.absent is None:
+        return answer
+    if locked is not None and (locked.repo, locked.commit) == (answer.repo, answer.commit):
+        known = locked.request
+        if (known.include, known.exclude) == (asked.include, asked.exclude):
+            return answer
+    raise OfflineMissingError(
+        f"`{decision.model.name}` needs files of `{answer.repo}` that the lock does not list",
+        hint="run it once with a network",
+    )
 
 
 def _wanted(decision: Decision, kept: Mapping[Key, Revision]) -> Wanted:

@@ -122,3 +122,47 @@ def test_frozen_artifacts_let_nothing_new_in(site: Site, hub: LoopbackHub) -> No
     (site.root / "app.py").write_text(FETCH.format("dep", "a.json"))
     site.mlxk("lock", "--frozen-artifacts")
     assert site.locked["it"]["request"]["exclude"] == ["*.md"]
+
+
+ASKS = """
+from huggingface_hub import hf_hub_download
+for path in ("a.json", {}):
+    try:
+        hf_hub_download("org/dep", path)
+    except Exception:
+        pass
+"""
+
+
+def test_offline_nothing_is_asked_that_lock_and_store_have(site: Site, hub: LoopbackHub) -> None:
+    manifest = (
+        (site.root / "models.toml")
+        .read_text()
+        .replace("\nfirst-run = [", '\nexclude = ["*.md"]\nfirst-run = [')
+    )
+    site.write(manifest)
+    (site.root / "app.py").write_text(ASKS.format('"never.json"'))
+    site.mlxk("lock")
+    before = site.lock_path.read_text()
+    assert site.locked["it"]["artifact"][0]["absent"] == ["never.json"]
+    hub.forget_requests()
+    assert "up to date" in site.mlxk("capture", "--offline")
+    assert site.lock_path.read_text() == before
+    site.write(manifest.replace('app.py"]', 'app.py"], timeout-s = 90'))
+    site.mlxk("lock", "--offline")
+    assert site.locked["it"]["proofs"][0]["offline"] == "proven"
+    assert site.lock_path.read_text() == before.replace('app.py"]', 'app.py"], timeout-s = 90')
+    assert not hub.requests
+
+
+def test_offline_nobody_says_that_a_file_is_absent_which_the_lock_only_lacks(site: Site) -> None:
+    before = site.lock_path.read_text()
+    (site.root / "app.py").write_text(ASKS.format('"b.json"'))
+    code, name, _ = site.refusal("capture", "--offline")
+    assert (code, name) == (1, "proof-failed")
+    assert site.lock_path.read_text() == before
+    assert "`b.json` of `org/dep` is not in the lock" in site.run("capture", "--offline").stderr
+    manifest = (site.root / "models.toml").read_text()
+    site.write(f'{manifest}[models.dep]\nrepo = "org/dep"\nfirst-run = false\n')
+    assert site.refusal("lock", "--offline")[1] == "offline-missing"
+    assert site.lock_path.read_text() == before

@@ -7,6 +7,7 @@ import pytest
 from mlxlock.planning.proving import (
     asks_the_api,
     capture_objections,
+    known_commits,
     locked_pins,
     missed_by,
     needs_a_mirror,
@@ -15,6 +16,7 @@ from mlxlock.planning.proving import (
 from mlxlock.spec.lockfile import LockedModel, OfflineLevel, Proof
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath
 from mlxlock.spec.record import Compared, Exchange, Missed, Output, Replay
+from mlxlock.spec.resolution import Resolution
 from tests.planning.locks import COMMIT, OTHER, artifact, model, seen
 from tests.planning.test_denials import exchange, record
 
@@ -203,3 +205,22 @@ def test_a_model_that_some_environment_ran_without_needs_no_mirror(
 def test_only_who_asks_the_api_may_need_a_mirror() -> None:
     assert asks_the_api(missed(None, api=True))
     assert not asks_the_api(missed(None))
+
+
+def known(repo: str, commit: CommitHash, *models: LockedModel) -> Resolution:
+    return known_commits(models)[RepoId(repo), "model", commit]
+
+
+def test_of_a_declared_commit_all_is_known_unless_it_was_narrowed() -> None:
+    narrowed = replace(MODEL, request=replace(MODEL.request, exclude=("*.md",)))
+    assert known("org/chat", COMMIT, MODEL).absent is None
+    assert known("org/chat", COMMIT, narrowed).absent == frozenset()
+    assert known("org/chat", COMMIT, narrowed, MODEL).absent is None
+    assert known("org/chat", COMMIT, MODEL, narrowed).files == MODEL.files
+
+
+def test_of_an_artifact_is_known_what_any_entry_has_of_it() -> None:
+    more = artifact("org/tok", seen("added_tokens.json"), seen("a.json"), absent=("b.json",))
+    found = known("org/tok", OTHER, MODEL, model("other", "org/other", artifacts=(more,)))
+    assert [file.path for file in found.files] == ["a.json", "added_tokens.json", "tokenizer.json"]
+    assert found.absent == frozenset({RepoPath("b.json")})

@@ -1,5 +1,7 @@
 """A file entry keeps apart what the Hub asserts and what we saw."""
 
+from dataclasses import replace
+
 import pytest
 
 from mlxlock.spec.digest import EMPTY_BLAKE3, Blake3, GitOid, Sha256
@@ -45,3 +47,12 @@ def test_a_resolution_says_where_each_file_is_to_be_had() -> None:
     )
     expected = RemoteFile(repo=RepoId("org/data"), repo_type="dataset", commit=CommitHash("a" * 40), file=GIT)
     assert resolution.remote(GIT) == expected
+
+
+def test_a_file_is_lacking_only_where_all_are_known_or_it_is_known_to_be_absent() -> None:
+    whole = Resolution(
+        repo=RepoId("org/it"), revision=Revision("main"), commit=CommitHash("a" * 40), files=(GIT,)
+    )
+    some = replace(whole, absent=frozenset({RepoPath("never.json")}))
+    assert [whole.lacks(path) for path in ("config.json", "never.json", "other.json")] == [False, True, True]
+    assert [some.lacks(path) for path in ("config.json", "never.json", "other.json")] == [False, True, False]
