@@ -14,7 +14,11 @@ mkdir -p "$project"
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 run() {
-    printf '\033[2m$ %s\033[0m\n' "$*"
+    local words="" word
+    for word in "$@"; do
+        case "$word" in *[!A-Za-z0-9_./@=:-]*) words+=" '$word'" ;; *) words+=" $word" ;; esac
+    done
+    printf '\033[2m$%s\033[0m\n' "$words"
     "$@"
 }
 

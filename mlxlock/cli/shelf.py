@@ -13,14 +13,17 @@ from mlxlock.cli.verb import option, verb
 from mlxlock.errors import UsageError
 
 
-@verb("list", examples=("mlxk list", "mlxk list --origin whisper"))
+@verb("list", examples=("mlxk list", "mlxk list --origin whisper", "mlxk list ./models"))
 @click.argument("pattern", required=False, metavar="[PATTERN|DIR]")
 @option("--all", "all", is_flag=True, help="Old snapshots and repos without weights, too.")
 @option("--origin", is_flag=True, help="With the repo that each came from.")
 @option("--full-paths", is_flag=True, help="Directories in place of names.")
 @common_options
 def list_(**given: Any) -> int:
-    """List the models on this machine: this project's, the workspace home's, and the Hugging Face cache's."""
+    """List the models on this machine: this project's, the workspace home's, and the Hugging Face cache's.
+
+    PATTERN is a part of their names; DIR, spelled as a path (./models), is a directory of workspaces to list.
+    """
     from mlxlock.commands.list_models import ListOptions, list_models
 
     return finish_anywhere(lambda ports, project: list_models(ports, project, ListOptions(**given)))

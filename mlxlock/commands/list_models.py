@@ -105,7 +105,7 @@ def _lines(shown: Sequence[Looked], left_out: int, options: ListOptions) -> Iter
             gives_way=2 if options.origin else None if options.full_paths else 0,
         )
     elif options.pattern is None:
-        yield Line("no models here yet: get one with `mlxk clone REPO`")
+        yield Line("no models here yet: `mlxk clone REPO` gets one, `mlxk list DIR` looks into a directory")
     else:
         yield Line(f"no model matches `{options.pattern}`")
     if left_out:
