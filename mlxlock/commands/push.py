@@ -20,8 +20,11 @@ from mlxlock.steps.locate import locate
 from mlxlock.steps.project import Project
 from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
-_SECRET_NAMES: Final = ("token", "*.token", "stored_tokens", ".env", ".env.*", ".netrc", "*.pem", "id_rsa*")
-_SECRET_FOLDERS: Final = frozenset({".cache", ".venv", ".ssh"})
+_SECRET_NAMES: Final = (
+    *("token", "*.token", "stored_tokens", ".env", ".env.*"),
+    *(".netrc", ".git-credentials", ".pypirc", "*.pem", "*.key", "id_rsa*", "id_ed25519*", "id_ecdsa*"),
+)
+_SECRET_FOLDERS: Final = frozenset({".cache", ".venv", ".ssh", ".aws"})
 _TOKEN: Final = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b|\bapi_org_[A-Za-z0-9]{30,}\b")
 _SCANNED_BYTES: Final = 4 << 20
 _KEPT_THERE: Final = ".gitattributes"

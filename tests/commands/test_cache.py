@@ -94,6 +94,12 @@ def test_the_help_says_what_pull_is_for(site: Site) -> None:
     assert "For caching; use clone for managed workflows." in site.mlxk("--help")
 
 
+def test_pull_does_not_lecture(site: Site) -> None:
+    done = site.run("pull", TINY)
+    assert done.returncode == 0
+    assert "clone" not in done.stdout + done.stderr
+
+
 def test_a_second_pull_writes_nothing_and_a_rotten_blob_is_replaced(site: Site, folder: Path) -> None:
     site.mlxk("pull", TINY, "--link-mode", "copy")
     before = layout(folder)

@@ -104,6 +104,10 @@ def test_no_secret_no_cache_and_no_sentinel_is_ever_sent(site: Site, mine: Repo)
         "token",
         "sub/stored_tokens",
         ".env",
+        ".git-credentials",
+        ".aws/credentials",
+        "keys/id_ed25519",
+        "server.KEY",
         ".DS_Store",
         "x.log",
     ):

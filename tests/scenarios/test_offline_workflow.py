@@ -1,5 +1,6 @@
 """The offline workflow of ADR-022 in its four steps, with the model that the ADR is about."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,14 @@ pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(300)]
 
 REPO = "mlx-community/VibeVoice-ASR-tiny"
 MODEL = "./models/VibeVoice-ASR-tiny"
+STEPS = re.findall(r"^\d\. `mlxk ([^`]+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8"), re.MULTILINE)
 SPEECH = ("--audio", str(ROOT / "mlxlock/runners/media/hello.wav"), "--max-tokens", "8")
+
+
+def step(number: int) -> list[str]:
+    """A step as SECURITY.md has it, of this model."""
+    words = STEPS[number - 1].replace("ORG/NAME", REPO).replace("./models/NAME", MODEL).split()
+    return [each for word in words for each in (SPEECH if word == "…" else [word])]
 
 
 def test_clone_run_once_look_be_offline_and_move_house(tiny_models: Path, tmp_path: Path) -> None:
@@ -24,13 +32,13 @@ def test_clone_run_once_look_be_offline_and_move_house(tiny_models: Path, tmp_pa
         hub.load_tree(tiny_models)
         online = {"HF_ENDPOINT": hub.endpoint}
         # 1. Use `mlxk clone` to create isolated workspaces
-        cloned = desk.run("clone", REPO, MODEL, more=online)
+        cloned = desk.run(*step(1), more=online)
         assert cloned.returncode == 0, cloned.stderr
         # 2. Run the model once (online) to capture all runtime dependencies
-        first = desk.run("run", MODEL, *SPEECH, "--online", more=online)
+        first = desk.run(*step(2), more=online)
         assert "Qwen/Qwen2.5-7B @ " in first.stderr
     # 3. Verify that .hf_cache/ contains all artifacts
-    assert "Qwen/Qwen2.5-7B" in desk.mlxk("health", MODEL, "--verbose")
+    assert "Qwen/Qwen2.5-7B" in desk.mlxk(*step(3))
     # 4. Subsequent runs are fully offline
     connects = desk.root / "connects"
     watch = ("strace", "-f", "-qq", "-e", "trace=connect", "-o", str(connects))
@@ -42,4 +50,4 @@ def test_clone_run_once_look_be_offline_and_move_house(tiny_models: Path, tmp_pa
     (tmp_path / "else where").mkdir()
     subprocess.run(["tar", "-xf", str(desk.root / "models.tar")], cwd=tmp_path / "else where", check=True)
     desk.root = tmp_path / "else where"
-    assert desk.mlxk("run", MODEL, *SPEECH, "--no-network") == first.stdout != ""
+    assert desk.mlxk(*step(4)) == first.stdout != ""
