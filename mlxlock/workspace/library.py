@@ -151,7 +151,7 @@ def _workspace(directory: Path) -> LocalModel | None:
         return model
     try:
         with open_regular(directory / SENTINEL_NAME) as fd, open(fd, "rb", closefd=False) as stream:
-            sentinel = parse_sentinel(stream.read(MAX_BYTES + 1))
+            sentinel = parse_sentinel(stream.read(min(os.fstat(fd).st_size, MAX_BYTES) + 1))
     except ValueError as problem:
         return replace(model, sentinel_problem=str(problem))
     except OSError as problem:

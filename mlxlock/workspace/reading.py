@@ -43,7 +43,7 @@ def _texts(directory: Path, files: tuple[ModelFile, ...], follow: bool) -> Itera
     for file in files:
         if _is_text(file.path) and file.problem is None and file.size_bytes <= _MAX_TEXT_BYTES:
             with suppress(OSError), _opened(directory / file.path, follow) as stream:
-                yield file.path, stream.read(_MAX_TEXT_BYTES).decode(errors="replace")
+                yield file.path, stream.read(file.size_bytes).decode(errors="replace")
 
 
 def _is_text(path: str) -> bool:

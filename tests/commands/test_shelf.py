@@ -440,7 +440,7 @@ MODELS = ["mlx", "mlx_lm", "mlx_vlm", "mlx_audio", "transformers", "torch", "num
     ("argv", "blocked"),
     [
         (["clone", TINY], MODELS),
-        (["list", "--json"], [*MODELS, "huggingface_hub", "urllib3"]),
+        (["list", "--json"], [*MODELS, "huggingface_hub", "urllib3", "subprocess", "mlxlock.spec.record"]),
         (["show", "tiny"], [*MODELS, "huggingface_hub", "urllib3"]),
         (["health", "-v", "--content"], [*MODELS, "huggingface_hub", "urllib3"]),
     ],
