@@ -72,6 +72,7 @@ def convert(ports: Ports, project: Project | None, options: ConvertOptions) -> R
     source = locate(options.source, ports, project)
     repo, commit = _origin(source, options)
     _refuse(source, options, ports)
+    made_of = content_hash(dict(ports.library().hashes(source, ports.on_event)))  # not what its sentinel says
     with ports.workspaces().building(options.target) as building:
         if options.repair_index:
             parameters = _repair(source, building, ports)
@@ -83,7 +84,7 @@ def convert(ports: Ports, project: Project | None, options: ConvertOptions) -> R
             source_revision=commit,
             operation="convert",
             content_hash=content_hash(dict(building.seal(ports.on_event))),
-            parameters={**parameters, **_of_source(source)},
+            parameters={**parameters, "source_content_hash": made_of},
         )
         building.finish(sentinel)
     return _report(source, sentinel, options, ports)
@@ -119,11 +120,6 @@ def _refuse(source: LocalModel, options: ConvertOptions, ports: Ports) -> None:
             details=tuple(problems),
             hint="see `mlxk health`, and get it anew with `mlxk clone`",
         )
-
-
-def _of_source(source: LocalModel) -> dict[str, object]:
-    told = None if source.sentinel is None else source.sentinel.content_hash
-    return {} if told is None else {"source_content_hash": told}
 
 
 # --- the two ways -------------------------------------------------------------------------------------------

@@ -84,6 +84,14 @@ def test_what_cannot_be_made_makes_nothing(site: Site) -> None:
     assert contents(site.root) == before
 
 
+def test_an_edited_source_is_said_to_be_what_it_is(site: Site) -> None:
+    pristine = sentinel(site.root / "tiny")["content_hash"]
+    (site.root / "tiny" / "sub" / "deep" / "mine.txt").write_text("mine")
+    site.mlxk("convert", "./tiny", "./made", "--repair-index")
+    told = sentinel(site.root / "made")["parameters"]["source_content_hash"]
+    assert told == by_sha256sum(site.root / "tiny") != pristine
+
+
 def test_a_broken_source_is_not_converted(site: Site) -> None:
     weights = site.root / "tiny" / SECOND
     data = weights.read_bytes()
