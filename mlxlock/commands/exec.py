@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlxlock.errors import UsageError
+from mlxlock.fs import disk_errors
 from mlxlock.ports import Ports
 from mlxlock.spec.toml_text import shown
 from mlxlock.steps.child import run_child
@@ -24,13 +25,15 @@ def exec_(project: Project, ports: Ports, options: ExecOptions) -> Report:
 
     Raises:
         UsageError: No program, or none of that name.
+        DiskError: `.hf_cache` cannot be made.
     """
     if not options.argv:
         raise UsageError("nothing to run", hint="write `mlxk exec -- python app.py`")
     root = project.workspace_root(read_manifest(project))
     overlay = ports.overlay(root, options.inherited)
     for directory in overlay.directories:
-        directory.mkdir(parents=True, exist_ok=True)
+        with disk_errors(directory, doing="make"):
+            directory.mkdir(parents=True, exist_ok=True)
     code = run_child(options.argv, overlay.over(options.inherited))
     return Report(
         command="exec",

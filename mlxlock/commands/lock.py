@@ -179,11 +179,12 @@ def _locked(
         url_pins=UrlPins(pinning),
         adopt_writes=options.adopt_writes,
     )
-    drafts = [(decision, draft(decision, resolutions, work.store)) for decision in todo]
+    capture = options.capture and not options.dry_run
+    drafts = [(decision, draft(decision, resolutions, work.store, capture=capture)) for decision in todo]
     _check_drafts([*kept, *(model for _, model in drafts)])
     check_policy(manifest, [replace(model, artifacts=()) for _, model in drafts])
     made = Made(models=tuple(model for _, model in drafts), environments=before.environments)
-    if options.capture and not options.dry_run:
+    if capture:
         made = make_first_runs(work, drafts, before.environments)
     if options.frozen_artifacts:
         _refuse_arrivals(before, made.models)

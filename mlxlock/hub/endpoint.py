@@ -122,9 +122,9 @@ def endpoint_from(environ: Mapping[str, str], *, login: Callable[[], str | None]
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
     try:
         origin(url)
+        parts = urlsplit(url)
     except ValueError as problem:
         raise UsageError("`HF_ENDPOINT` is not an http or https URL", details=(repr(url),)) from problem
     if parts.username or parts.password or parts.query or parts.fragment or not url.isprintable():

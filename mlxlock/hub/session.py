@@ -43,7 +43,7 @@ class Client(httpx.Client):
         self._limits = httpx.Timeout(_READ_S, connect=CONNECT_S)
         try:
             super().__init__(follow_redirects=True, verify=tls_context(os.environ))
-        except (ImportError, ValueError) as problem:
+        except (ImportError, ValueError, httpx.InvalidURL) as problem:
             raise unsupported_proxy(str(problem)) from problem
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:

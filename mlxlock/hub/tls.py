@@ -9,11 +9,15 @@ from functools import cache
 
 import truststore
 
-from mlxlock.errors import HubUnreachableError
+from mlxlock.errors import HubUnreachableError, UsageError
 
 
 def tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    """The context that the environment asks for."""
+    """The context that the environment asks for.
+
+    Raises:
+        UsageError: It names what holds no certificates.
+    """
     return _context(environ.get("SSL_CERT_FILE") or None, environ.get("SSL_CERT_DIR") or None)
 
 
@@ -21,7 +25,12 @@ def tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
 def _context(cafile: str | None, capath: str | None) -> ssl.SSLContext:
     # Kept, because reading a trust store costs more than a request.
     if cafile or capath:
-        return ssl.create_default_context(cafile=cafile, capath=capath)
+        try:
+            return ssl.create_default_context(cafile=cafile, capath=capath)
+        except OSError as problem:  # also the parent of SSLError
+            name = "SSL_CERT_FILE" if cafile else "SSL_CERT_DIR"
+            reason = f"`{name}` is `{cafile or capath}`, which holds no certificates that can be read"
+            raise UsageError(reason, hint=f"correct or unset `{name}`") from problem
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 

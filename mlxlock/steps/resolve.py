@@ -86,14 +86,31 @@ def _as_asked(decision: Decision, answer: Resolution) -> Resolution:
     return replace(answer, revision=decision.revision)
 
 
-def draft(decision: Decision, resolutions: Mapping[str, Resolution], store: BlobStore) -> LockedModel:
-    """The entry before any first run: hashes where the store has the bytes already."""
+def draft(
+    decision: Decision, resolutions: Mapping[str, Resolution], store: BlobStore, *, capture: bool
+) -> LockedModel:
+    """The entry before any first run: hashes where the store has the bytes already.
+
+    What earlier first runs brought stays where none will bring it again, so that a pin of it is not answered
+    yet; and what they proved stays where the entry is what they ran.
+    """
     complete = completer(store)
     resolution = resolutions.get(decision.model.name)
     if resolution is None:
         assert decision.locked is not None  # noqa: S101 - only `resolve` lacks an entry
         return complete_model(decision.locked, complete)
     made = assemble_model(decision.model.name, decision.request, resolution, complete)
-    if decision.locked is not None and decision.pinned:
-        return with_effects(replace(made, artifacts=decision.locked.artifacts), decision.locked.effects)
-    return made
+    locked = decision.locked
+    if locked is None or (capture and not decision.pinned):
+        return made
+    kept = with_effects(replace(made, artifacts=locked.artifacts), locked.effects)
+    return kept if capture else _not_run(kept, locked)
+
+
+def _not_run(made: LockedModel, locked: LockedModel) -> LockedModel:
+    """The entry as far as it can be known without a run."""
+    made = replace(made, request=replace(made.request, artifacts=locked.request.artifacts))
+    if (made.commit, made.request) != (locked.commit, locked.request):
+        return made
+    trusts = locked.trusts_remote_code
+    return replace(made, proofs=locked.proofs, denied=locked.denied, trusts_remote_code=trusts)

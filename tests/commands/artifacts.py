@@ -14,9 +14,14 @@ from tests.testhub import LoopbackHub, Repo, lfs
 MODEL, TOK = "org/asr", "Qwen/Qwen2.5-7B"
 
 
-def lock_with_artifact(hub: LoopbackHub, site: Site) -> None:
-    """Write a manifest and a lock: `asr` brings two files of another repo, and asked for a third."""
-    hub.repo(MODEL).commit({"config.json": b"{}", "model.safetensors": lfs(b"w" * 3000)})
+def lock_with_artifact(hub: LoopbackHub, site: Site) -> Repo:
+    """Write a manifest and a lock: `asr` brings two files of another repo, and asked for a third.
+
+    Returns:
+        The repo of `asr`.
+    """
+    asr = hub.repo(MODEL)
+    asr.commit({"config.json": b"{}", "model.safetensors": lfs(b"w" * 3000)})
     tok = hub.repo(TOK)
     tok.commit({"vocab.json": b"v" * 2048, "merges.txt": b"m", "model.safetensors": lfs(b"never fetched")})
     site.write(f'[models.asr]\nrepo = "{MODEL}"\n')
@@ -33,6 +38,7 @@ def lock_with_artifact(hub: LoopbackHub, site: Site) -> None:
     )
     models = tuple(replace(model, artifacts=(artifact,)) for model in lock.models)
     site.lock_path.write_text(format_lockfile(replace(lock, models=models)))
+    return asr
 
 
 def _entry(repo: Repo, path: str) -> FileEntry:

@@ -80,7 +80,7 @@ class Lab:
         )
         store = self.ports.store()
         work = Work(project=self.root, manifest=self.manifest, ports=self.ports, store=store, source=source)
-        model = draft(decision, resolutions, store)
+        model = draft(decision, resolutions, store, capture=True)
         obtain(needs_of([model]), self.ports)
         model = complete_model(model, completer(store))
         runs = [each for each in first_runs_of(model.request) if run in {None, each.name}]

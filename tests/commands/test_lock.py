@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.artifacts import TOK, lock_with_artifact
 from tests.commands.site import Site, contents
 from tests.testhub import File, LoopbackHub, MoveRef, Repo, lfs
 
@@ -375,3 +376,29 @@ def test_a_lock_of_a_newer_revision_is_used_and_never_written(repo: Repo, projec
         assert (project.root / "models.toml").read_text() == CHAT
     project.lock_path.write_text(text.replace("version = 1", "version = 2", 1))
     assert project.refusal("sync")[:2] == (2, "lock-newer")
+
+
+def test_a_lock_without_captures_keeps_what_first_runs_brought(
+    loopback_hub: LoopbackHub, project: Site
+) -> None:
+    repo = lock_with_artifact(loopback_hub, project)
+    before = project.lock_path.read_bytes()
+    project.mlxk(*LOCK, "--upgrade")
+    assert project.lock_path.read_bytes() == before
+    moved = repo.commit({"config.json": b'{"new": 1}'})
+    project.mlxk(*LOCK, "--upgrade")
+    entry = project.locked["asr"]
+    assert entry["commit"] == moved
+    assert [artifact["repo"] for artifact in entry["artifact"]] == [TOK]
+
+
+def test_a_lock_without_captures_answers_no_pin_of_what_they_bring(
+    loopback_hub: LoopbackHub, project: Site
+) -> None:
+    lock_with_artifact(loopback_hub, project)
+    before = project.lock_path.read_bytes()
+    manifest = (project.root / "models.toml").read_text()
+    project.write(f'{manifest}\n[artifacts."{TOK}"]\nrevision = "v1"\n')
+    project.mlxk(*LOCK)
+    assert project.lock_path.read_bytes() == before
+    assert project.refusal("lock", "--check")[:2] == (1, "lock-stale")

@@ -70,7 +70,7 @@ def _prepared(project: Project, ports: Ports) -> tuple[Work, LockedModel]:
         adopt_writes=True,
     )
     (decision,) = decisions
-    entry = draft(decision, resolutions, work.store)
+    entry = draft(decision, resolutions, work.store, capture=True)
     obtain(needs_of([entry]), ports)
     return work, complete_model(entry, completer(work.store))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlxlock.errors import AuthError, GatedError, HubError, HubUnreachableError, RepoNotFoundError
+from mlxlock.errors import AuthError, GatedError, HubError, HubUnreachableError, RepoNotFoundError, UsageError
 from mlxlock.errors import RevisionNotFoundError as NoRevisionError
 from mlxlock.store import DirectoryStore
 from tests.certificates import Authority
@@ -162,3 +162,19 @@ def test_a_certificate_that_nobody_knows_is_refused_at_once(
         assert "SSL_CERT_FILE" in (caught.value.hint or "")
         with pytest.raises(HubUnreachableError, match="not trusted"):
             source_for(hub).fetch(files, store)
+
+
+@pytest.mark.parametrize("thing", ["missing", "empty"])
+def test_a_certificate_file_that_is_none_is_named_at_once(
+    hub: LoopbackHub, store: DirectoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thing: str
+) -> None:
+    hub.repo("org/m").commit(FILES)
+    files = remotes(source_for(hub).resolve(wanted("org/m")))
+    authority = tmp_path / "authority.pem"
+    if thing == "empty":
+        authority.touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    with pytest.raises(UsageError, match=r"`SSL_CERT_FILE` is `.*authority\.pem`"):
+        source_for(hub).resolve(wanted("org/m"))
+    with pytest.raises(UsageError, match="SSL_CERT_FILE"):
+        source_for(hub).fetch(files, store)

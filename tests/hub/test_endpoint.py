@@ -98,6 +98,7 @@ def test_a_token_is_in_no_repr_and_no_error() -> None:
         "https://",
         "https://user:pass@a.org",
         "https://a.org?x=1",
+        "https://[::1",
         "https://a.org/\x1b[2J",
     ],
 )

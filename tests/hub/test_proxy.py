@@ -54,12 +54,13 @@ def test_a_dead_proxy_is_unreachable(
         HubSource(Endpoint(url=FAR), wait=Pauses()).fetch(files, store)
 
 
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", ":::"])
 def test_an_unknown_kind_of_proxy_is_named(
-    loopback_hub: LoopbackHub, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+    loopback_hub: LoopbackHub, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     loopback_hub.repo("org/m").commit(FILES)
     files = remotes(HubSource(Endpoint(url=loopback_hub.endpoint)).resolve(wanted("org/m")))
-    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("all_proxy", proxy)
     with pytest.raises(HubUnreachableError, match="not supported"):
         HubSource(Endpoint(url=FAR), wait=Pauses()).fetch(files, store)
     with pytest.raises(HubUnreachableError, match="not supported"):

@@ -113,3 +113,11 @@ def test_a_workspace_may_stand_on_another_disk(site: Site) -> None:
     site.mlxk("remove", "two", "--no-sync")
     site.mlxk("sync")
     assert not (site.root.parent / "disk/two").exists()
+
+
+def test_a_program_is_not_started_where_no_cache_can_be_made(site: Site) -> None:
+    shutil.rmtree(site.models)
+    site.models.write_text("no directory")
+    done = site.run("exec", "--", "echo", "started")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: cannot make `{site.models}/.hf_cache`")
