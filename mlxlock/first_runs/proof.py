@@ -22,6 +22,7 @@ from mlxlock.planning.proving import (
     locked_pins,
     missed_by,
     replay_objections,
+    unkept,
 )
 from mlxlock.planning.verdict import judge
 from mlxlock.ports import BlobStore, Laboratory, Mirror, Note, OnEvent, Outcome
@@ -72,7 +73,7 @@ def prove(
     if not found:
         on_event(Note(text=f"Proving {name} offline"))
         level, found = _replayed(trial, record, laboratory, store, on_event)
-    for text in (*_told(found), *_also(record, level)):
+    for text in (*_told(found), *_also(trial.model, record, level)):
         on_event(Note(text=f"{name} {text}", level="warning"))
     model = with_proof(trial.model, record, level)
     return Proven(model=model, first_run=trial.run.name, level=level, objections=found, wrote=record.wrote)
@@ -82,13 +83,21 @@ def _told(objections: Iterable[Objection]) -> Iterator[str]:
     return (f"is not proven offline: {objection.text}" for objection in objections)
 
 
-def _also(record: CaptureRecord, level: OfflineLevel) -> Iterator[str]:
+def _also(model: LockedModel, record: CaptureRecord, level: OfflineLevel) -> Iterator[str]:
     if level == "served":
         yield "asks the Hub's API: it runs offline only with a mirror of the lock"
     if record.wrote:
-        shown = ", ".join(f"`{path}`" for path in record.wrote[:MOST_TOLD])
-        more = f" and {len(record.wrote) - MOST_TOLD} more" if len(record.wrote) > MOST_TOLD else ""
-        yield f"wrote into its own directory, which is not locked: {shown}{more}"
+        yield f"wrote into its own directory, which is not locked: {_listed(record.wrote)}"
+    given = unkept(model, record)
+    if given and record.compared == "none" and level != "unproven":
+        told = "ran offline without what it fetched and kept nowhere, and nothing was compared"
+        yield f"{told}: {_listed(given)}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:MOST_TOLD])
+    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
+    return f"{shown}{more}"
 
 
 def _replayed(

@@ -185,7 +185,7 @@ def _number(text: str, otherwise: int) -> int:
 def _paths(resolution: Resolution, request: Request) -> Answer:
     try:
         wanted = _wanted_paths(request)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         reply = refusal(400, message="paths-info takes a form or JSON with `paths`")
         return Answer(reply=reply, denied="a malformed request for paths")
     return _found(resolution, list_paths(resolution, wanted))

@@ -27,6 +27,7 @@ from mlxlock.spec.resolution import Resolution
 LEAST_TOKENS: Final = 8
 """Fewer than this, and two different models could say the same by chance."""
 MOST_TOLD: Final = 8
+_GIVEN: Final = ("GET", 200)
 _NOT_FOUND: Final = 404
 
 Code = Literal[
@@ -52,6 +53,21 @@ class Objection:
 def capture_objections(model: LockedModel, record: CaptureRecord) -> tuple[Objection, ...]:
     """Why no replay could prove anything: the captured run was not whole, or has nothing to compare."""
     return (*_denied(model, record), *_too_short(record.output, record))
+
+
+def unkept(model: LockedModel, record: CaptureRecord) -> tuple[str, ...]:
+    """URLs that a captured run was given, and of which the lock has nothing; sorted.
+
+    Where outputs are compared, that tells whether the run needs them. Where they are not, nothing does: only
+    Pythons tell what they ask for in vain.
+    """
+    locked = {str(download.url) for download in model.effects.downloads}
+    given = {
+        each.url
+        for each in record.exchanges
+        if each.repo is None and each.url.startswith("http") and (each.method, each.status) == _GIVEN
+    }
+    return tuple(sorted(given - locked))
 
 
 def replay_objections(model: LockedModel, record: CaptureRecord, replay: Replay) -> tuple[Objection, ...]:

@@ -12,12 +12,15 @@ from mlxlock.planning.proving import (
     missed_by,
     needs_a_mirror,
     replay_objections,
+    unkept,
 )
+from mlxlock.spec.effects import Effects
 from mlxlock.spec.lockfile import LockedModel, OfflineLevel, Proof
 from mlxlock.spec.names import CommitHash, RepoId, RepoPath
 from mlxlock.spec.record import Compared, Exchange, Missed, Output, Replay
 from mlxlock.spec.resolution import Resolution
 from tests.planning.locks import COMMIT, OTHER, artifact, model, seen
+from tests.planning.test_attribution import download
 from tests.planning.test_denials import exchange, record
 
 SAID = Output(digest="sha256:a", input_digest="sha256:i", tokens=8)
@@ -224,3 +227,18 @@ def test_of_an_artifact_is_known_what_any_entry_has_of_it() -> None:
     found = known("org/tok", OTHER, MODEL, model("other", "org/other", artifacts=(more,)))
     assert [file.path for file in found.files] == ["a.json", "added_tokens.json", "tokenizer.json"]
     assert found.absent == frozenset({RepoPath("b.json")})
+
+
+def test_what_was_given_from_outside_and_is_in_no_download_was_not_kept() -> None:
+    lost, kept = "https://a.example/lost", "https://a.example/kept"
+    exchanges = (
+        exchange(200, url=lost),
+        exchange(200, url=kept),
+        exchange(200, url=lost),
+        exchange(200, url="https://a.example/head", method="HEAD"),
+        exchange(404, url="https://a.example/none"),
+        exchange(200, url="/api/models"),
+        exchange(200, url="https://hub.example/f", repo=RepoId("org/tok")),
+    )
+    whole = replace(MODEL, effects=Effects(downloads=(download(kept, b"k"),)))
+    assert unkept(whole, record(*exchanges)) == (lost,)

@@ -283,6 +283,22 @@ def test_a_refusal_that_a_program_swallows_stands_in_the_lock_and_blocks_the_pro
     assert site.locked["m"]["proofs"][0]["offline"] == "unproven"
 
 
+LOSES = f"""
+import os, subprocess
+subprocess.run(["curl", "-sfL", "-o", os.environ["TMPDIR"] + "/table", "{app.TABLE}"])
+"""
+
+
+def test_what_only_a_foreign_program_asked_for_and_nobody_kept_is_told(
+    hub: LoopbackHub, standins: StandIns, tmp_path: Path
+) -> None:
+    site = project(tmp_path / "here", hub.endpoint, standins, LOSES)
+    site.write(f'{HEAD}allow-hosts = ["files.example"]\n{MODEL}')
+    told = site.run("lock")
+    assert told.returncode == 0
+    assert f"and nothing was compared: `{app.TABLE}`" in told.stderr
+
+
 MAKES = """
 import pathlib, time
 place = pathlib.Path.home() / ".config" / "made.json"
