@@ -29,6 +29,11 @@ class RealOverlay:
         """Which directories must exist first."""
         return self.inner.directories
 
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Which variables name a place for what need not last."""
+        return self.inner.derived
+
     def over(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """The environment that results."""
         return self.inner.over(inherited)

@@ -9,7 +9,7 @@ import click
 
 from mlxlock.cli.completing import local_names
 from mlxlock.cli.finish import finish, finish_anywhere
-from mlxlock.cli.options import common, common_options
+from mlxlock.cli.options import common, common_options, selection_of, selection_options
 from mlxlock.cli.verb import CHILDS, option, verb
 from mlxlock.commands.env import EnvOptions
 from mlxlock.commands.env import env as env_command
@@ -89,17 +89,19 @@ def _all_of_stdin() -> str:
     exits=CHILDS,
 )
 @click.argument("argv", nargs=-1, required=True, metavar="-- COMMAND [ARGUMENT]...", type=click.UNPROCESSED)
+@selection_options
 @common_options
-def exec_(argv: tuple[str, ...]) -> int:
+def exec_(argv: tuple[str, ...], **given: Any) -> int:
     """Run your own program, unchanged: models load by path or by repo id, pinned and offline."""
-    options = ExecOptions(argv=argv, inherited=dict(os.environ))
+    options = ExecOptions(argv=argv, inherited=dict(os.environ), selection=selection_of(given))
     return finish(lambda ports, project: exec_command(project, ports, options), silent=True)
 
 
 @verb(examples=('eval "$(mlxk env)"', "mlxk env --shell fish | source"))
 @option("--shell", type=click.Choice(["sh", "fish"]), default="sh", help="Whose syntax.")
+@selection_options
 @common_options
-def env(shell: Literal["sh", "fish"]) -> int:
+def env(shell: Literal["sh", "fish"], **given: Any) -> int:
     """Print shell lines that make your programs use the workspace, pinned and offline."""
-    options = EnvOptions(inherited=dict(os.environ), shell=shell)
+    options = EnvOptions(inherited=dict(os.environ), shell=shell, selection=selection_of(given))
     return finish(lambda ports, project: env_command(project, ports, options))

@@ -1,23 +1,26 @@
 """`mlxk exec -- COMMAND`: a project's own program, unchanged, on the workspace: pinned and offline."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlxlock.errors import UsageError
-from mlxlock.fs import disk_errors
 from mlxlock.ports import Ports
 from mlxlock.spec.toml_text import shown
 from mlxlock.steps.child import run_child
+from mlxlock.steps.overlaid import overlaid
 from mlxlock.steps.project import Project, read_manifest
 from mlxlock.steps.report import Report
+from mlxlock.steps.selection import Selection
+from mlxlock.steps.synced import check_synced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecOptions:
-    """The program, its arguments, and the environment they are started from."""
+    """The program, its arguments, the environment they are started from, and the models it counts on."""
 
     argv: tuple[str, ...]
     inherited: Mapping[str, str]
+    selection: Selection = field(default_factory=Selection)
 
 
 def exec_(project: Project, ports: Ports, options: ExecOptions) -> Report:
@@ -25,16 +28,17 @@ def exec_(project: Project, ports: Ports, options: ExecOptions) -> Report:
 
     Raises:
         UsageError: No program, or none of that name.
+        DriftError: The workspace is not what the lock says; without a lock that answers the manifest its
+            own error.
         DiskError: `.hf_cache` cannot be made.
     """
     if not options.argv:
         raise UsageError("nothing to run", hint="write `mlxk exec -- python app.py`")
-    root = project.workspace_root(read_manifest(project))
-    overlay = ports.overlay(root, options.inherited)
-    for directory in overlay.directories:
-        with disk_errors(directory, doing="make"):
-            directory.mkdir(parents=True, exist_ok=True)
-    code = run_child(options.argv, overlay.over(options.inherited))
+    manifest = read_manifest(project)
+    check_synced(project, manifest, ports, options.selection)
+    overlay = ports.overlay(project.workspace_root(manifest), options.inherited)
+    with overlaid(overlay, options.inherited) as environment:
+        code = run_child(options.argv, environment)
     return Report(
         command="exec",
         data={"exit_code": code},

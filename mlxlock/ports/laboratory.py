@@ -62,6 +62,11 @@ class Overlay(Protocol):
         """Which directories must exist first."""
         ...
 
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Which of `variables` name a place for what need not last."""
+        ...
+
     def over(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """The environment that results."""
         ...

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from mlxlock.errors import DriftError, PolicyError, UsageError
-from mlxlock.planning.layout import CACHE_DIR, lay_out
+from mlxlock.errors import PolicyError, UsageError
+from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.planning.proving import locked_pins, needs_a_mirror
 from mlxlock.planning.run_job import RUNNABLE
-from mlxlock.planning.verdict import judge
 from mlxlock.ports import LocalModel, Ports
 from mlxlock.spec.inspection import remote_code
 from mlxlock.spec.lockfile import LockedModel
@@ -26,7 +25,7 @@ from mlxlock.steps.inspected import texts_and_kind, texts_and_kind_at
 from mlxlock.steps.locate import locate
 from mlxlock.steps.pinning import Key, pins_of
 from mlxlock.steps.project import Project, read_lockfile, read_lockfile_if_any, read_manifest
-from mlxlock.steps.selection import seen_models
+from mlxlock.steps.synced import refuse_unsynced
 
 _HUB_ABOVE_SNAPSHOT: Final = 2
 
@@ -110,7 +109,7 @@ def _of_lock(found: LocalModel, wish: Wish, ports: Ports, project: Project) -> S
     check_fresh(manifest, lockfile, ports, frozen=False)
     model = next(model for model in lockfile.models if model.name == found.name)
     root = project.workspace_root(manifest)
-    _refuse_unsynced(model, root, ports)
+    refuse_unsynced(f"the workspace of `{model.name}`", [model], manifest, root, ports)
     texts, told = texts_and_kind(manifest, model, ports.store())
     kind = _runnable(model.name, wish.kind or told)
     trusts = wish.trust or _allowed(manifest, model)
@@ -126,17 +125,6 @@ def _of_lock(found: LocalModel, wish: Wish, ports: Ports, project: Project) -> S
         artifacts=manifest.artifacts,
         served=locked_pins(model) if needs_a_mirror(model) else (),
     )
-
-
-def _refuse_unsynced(model: LockedModel, root: Path, ports: Ports) -> None:
-    tree = lay_out(seen_models([model], ports.store()))
-    verdict = judge(tree, ports.workspace(root).scan(tree))
-    if not verdict.clean:
-        raise DriftError(
-            f"the workspace of `{model.name}` is not what the lock says",
-            details=tuple(f"{finding.problem}: `{finding.path}`" for finding in verdict.findings[:5]),
-            hint="run `mlxk sync`",
-        )
 
 
 def _allowed(manifest: Manifest, model: LockedModel) -> bool:

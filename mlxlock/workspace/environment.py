@@ -62,6 +62,10 @@ _STRICT_DERIVED: Final = {
     "HF_XET_CACHE": "xet",
     "TMPDIR": "tmp",
 }
+_OVERLAID_DERIVED: Final = {
+    "HF_MODULES_CACHE": f"{CACHE_DIR}/modules",
+    "HF_XET_CACHE": f"{CACHE_DIR}/xet",
+}
 _QUIET: Final = {
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_SHARED_BLOBS": "1",
@@ -118,11 +122,13 @@ class Overlay:
         variables: To set.
         unset: To remove, sorted; never one of `variables`.
         directories: Which of the directories it names have to be created first.
+        derived: Those of `variables` that name a place for what need not last.
     """
 
     variables: Mapping[str, str]
     unset: tuple[str, ...]
     directories: tuple[Path, ...]
+    derived: tuple[str, ...]
 
     def over(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """The environment that results from `inherited`."""
@@ -178,8 +184,7 @@ def overlay(root: Path, inherited: Mapping[str, str], *, online: bool = False) -
         inherited: The user's environment.
         online: Whether libraries may ask the Hub.
     """
-    modules = f"{CACHE_DIR}/modules"
-    lasting = _below(root, {**_DOWNLOADS, "HF_MODULES_CACHE": modules, "HF_XET_CACHE": f"{CACHE_DIR}/xet"})
+    lasting = _below(root, {**_DOWNLOADS, **_OVERLAID_DERIVED})
     python = root.absolute() / CACHE_DIR / "python"
     variables = {
         **_QUIET,
@@ -189,7 +194,12 @@ def overlay(root: Path, inherited: Mapping[str, str], *, online: bool = False) -
         **({} if online else _OFFLINE),
     }
     unset = sorted([*_MISLEADING, *(_OFFLINE if online else ())])
-    return Overlay(variables=variables, unset=tuple(unset), directories=_distinct(lasting))
+    return Overlay(
+        variables=variables,
+        unset=tuple(unset),
+        directories=_distinct(lasting),
+        derived=tuple(_OVERLAID_DERIVED),
+    )
 
 
 def as_shell(changes: Overlay, shell: Shell = "sh") -> str:

@@ -171,7 +171,9 @@ def test_the_users_own_modules_come_before_those_of_the_workspace() -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30))
 def test_sh_gets_back_exactly_what_was_quoted(text: str) -> None:
-    changed = Overlay(variables={"HF_HOME": text}, unset=("MLXLM_USE_MODELSCOPE",), directories=())
+    changed = Overlay(
+        variables={"HF_HOME": text}, unset=("MLXLM_USE_MODELSCOPE",), directories=(), derived=()
+    )
     script = f'{as_shell(changed)}printf %s "$HF_HOME"; printf %s "${{MLXLM_USE_MODELSCOPE-gone}}"'
     env = {"MLXLM_USE_MODELSCOPE": "true"}
     done = subprocess.run(["/bin/sh", "-euc", script], env=env, capture_output=True, check=True, timeout=10)
@@ -193,5 +195,5 @@ def test_fish_and_sh_set_the_same(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_fish_quotes_backslashes_and_quotes() -> None:
-    changed = Overlay(variables={"A": "it's \\n"}, unset=("B",), directories=())
+    changed = Overlay(variables={"A": "it's \\n"}, unset=("B",), directories=(), derived=())
     assert as_shell(changed, "fish") == "set -gx A 'it\\'s \\\\n';\nset -e B;\n"
