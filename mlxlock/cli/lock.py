@@ -30,6 +30,11 @@ def lock_options(function: Any) -> Any:
             help="Make no first runs; the lock says so.",
         ),
         option("--no-sandbox", is_flag=True, help="Make first runs without a sandbox; the lock says so."),
+        option(
+            "--allow-lower",
+            is_flag=True,
+            help="Run models also in a lesser sandbox than the one that the lock has of them.",
+        ),
         adopt_option,
     ]
     for add in reversed(options):
@@ -72,6 +77,7 @@ def lock(**given: Any) -> int:
         adopt_writes=given["adopt_writes"],
         frozen_artifacts=given["frozen_artifacts"],
         keep_going=given["keep_going"],
+        allow_lower=given["allow_lower"],
     )
     choices = Choices(adopt=given["adopt"], sandboxed=not given["no_sandbox"])
 

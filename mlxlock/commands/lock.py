@@ -10,8 +10,9 @@ from mlxlock.first_runs.exercise import Made, Work, make_first_runs
 from mlxlock.first_runs.proof import Proven
 from mlxlock.planning.assemble import used_environments
 from mlxlock.planning.frozen import new_arrivals
+from mlxlock.planning.levels import refuse_lower_sandbox
 from mlxlock.planning.policy import check_policy
-from mlxlock.planning.relock import Decision, decide
+from mlxlock.planning.relock import Decision, decide, first_runs_of
 from mlxlock.ports import Ports
 from mlxlock.spec.invariants import check_invariants
 from mlxlock.spec.lockfile import LockedModel, Lockfile
@@ -49,6 +50,7 @@ class LockOptions:
         adopt_writes: Lock files that first runs made themselves as they are.
         frozen_artifacts: Refuse what first runs bring and the lock does not have yet.
         keep_going: Lock what can be locked; an entry that cannot stays as it is.
+        allow_lower: Run models also in a lesser sandbox than the one that the lock has of them.
     """
 
     check: bool = False
@@ -59,6 +61,12 @@ class LockOptions:
     adopt_writes: bool = False
     frozen_artifacts: bool = False
     keep_going: bool = False
+    allow_lower: bool = False
+
+    @property
+    def runs(self) -> bool:
+        """Whether first runs are made."""
+        return self.capture and not self.dry_run
 
 
 def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
@@ -134,7 +142,7 @@ def _decided(manifest: Manifest, before: Lockfile, options: LockOptions) -> tupl
         before,
         upgrade=options.upgrade,
         upgrade_models=options.upgrade_models,
-        capture=options.capture and not options.dry_run,
+        capture=options.runs,
     )
 
 
@@ -160,6 +168,8 @@ def _locked(
     if not todo:
         environments = used_environments(kept, before.environments)
         return replace(before, models=_sorted(kept), environments=environments), ()
+    if options.runs and not options.allow_lower:
+        _refuse_lower(todo, ports)
     hub = LockedSource(ports.source(), before.models)
     resolutions = resolve(todo, replace(ports, source=lambda: hub), dict(pins_of(kept)))
     pinning = [*kept, *(before.models if options.frozen_artifacts else _pinning(todo))]
@@ -179,17 +189,29 @@ def _locked(
         url_pins=UrlPins(pinning),
         adopt_writes=options.adopt_writes,
     )
-    capture = options.capture and not options.dry_run
-    drafts = [(decision, draft(decision, resolutions, work.store, capture=capture)) for decision in todo]
+    drafts = [(decision, draft(decision, resolutions, work.store, capture=options.runs)) for decision in todo]
     _check_drafts([*kept, *(model for _, model in drafts)])
     check_policy(manifest, [replace(model, artifacts=()) for _, model in drafts])
     made = Made(models=tuple(model for _, model in drafts), environments=before.environments)
-    if capture:
+    if options.runs:
         made = make_first_runs(work, drafts, before.environments)
     if options.frozen_artifacts:
         _refuse_arrivals(before, made.models)
     models = _sorted([*kept, *made.models])
     return Lockfile(models=models, environments=used_environments(models, made.environments)), made.proofs
+
+
+def _refuse_lower(todo: Iterable[Decision], ports: Ports) -> None:
+    """Refuse a lesser sandbox than the recorded one, before anything is asked, fetched or run.
+
+    Raises:
+        ProofError: With each model.
+        SandboxError: No sandbox works here.
+    """
+    again = [each.locked for each in todo if each.locked is not None and first_runs_of(each.request)]
+    recorded = [model for model in again if model.proofs]
+    if recorded:
+        refuse_lower_sandbox(recorded, ports.laboratory().sandbox().level)
 
 
 def _refuse_arrivals(before: Lockfile, models: Iterable[LockedModel]) -> None:

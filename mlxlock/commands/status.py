@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mlxlock.planning.freshness import staleness
 from mlxlock.planning.layout import lay_out
+from mlxlock.planning.levels import offline_of, sandbox_of, standing
 from mlxlock.planning.plan import Inventory
 from mlxlock.planning.relock import all_seen
 from mlxlock.planning.verdict import Verdict, judge
@@ -62,7 +63,7 @@ def _report(states: Sequence[tuple[LockedModel, str]], reasons: tuple[str, ...],
             model.name,
             f"{model.repo} @ {model.commit[:12]}",
             human_bytes(model.snapshot.size_bytes),
-            _proof(model),
+            standing(model),
             state,
         )
         for model, state in states
@@ -82,7 +83,8 @@ def _report(states: Sequence[tuple[LockedModel, str]], reasons: tuple[str, ...],
                 "repo": model.repo,
                 "commit": model.commit,
                 "state": state,
-                "offline": _proof(model),
+                "offline": offline_of(model),
+                "sandbox": sandbox_of(model),
             }
             for model, state in states
         ],
@@ -111,11 +113,3 @@ def _negative(data: dict[str, Json], lines: Sequence[Line | Columns], code: str,
         message=messages[code],
         hint=hint,
     )
-
-
-def _proof(model: LockedModel) -> str:
-    levels = {proof.offline for proof in model.proofs}
-    for level in ("unproven", "served", "proven"):
-        if level in levels:
-            return level
-    return "unproven"

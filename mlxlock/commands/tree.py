@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mlxlock.planning.levels import offline_of, sandbox_of, standing
 from mlxlock.spec.effects import Download
 from mlxlock.spec.lockfile import Artifact, LockedModel
 from mlxlock.spec.resolution import FileEntry
@@ -31,7 +32,7 @@ def tree(project: Project, options: TreeOptions) -> Report:
 
 def _model(model: LockedModel, *, files: bool) -> Iterator[Line]:
     size = human_bytes(model.snapshot.size_bytes)
-    yield Line(f"{model.name}  {model.repo} @ {model.commit[:12]}  {size}", "title")
+    yield Line(f"{model.name}  {model.repo} @ {model.commit[:12]}  {size}  {standing(model)}", "title")
     branches = [_artifact(artifact, files=files) for artifact in model.artifacts]
     branches += [_download(download, files=files) for download in model.effects.downloads]
     if files:
@@ -68,6 +69,8 @@ def _data(model: LockedModel) -> dict[str, Json]:
         "repo": model.repo,
         "commit": model.commit,
         "size_bytes": model.snapshot.size_bytes,
+        "offline": offline_of(model),
+        "sandbox": sandbox_of(model),
         "files": [file.path for file in model.files],
         "artifacts": [
             {

@@ -98,6 +98,27 @@ def test_a_recorded_proof_is_not_lowered_without_being_asked(site: Site) -> None
     assert site.lock_path.read_text() == before
 
 
+def test_lock_runs_nothing_in_a_lesser_sandbox_than_the_recorded_one(site: Site, hub: LoopbackHub) -> None:
+    before = site.lock_path.read_text()
+    move(hub, "org/it", {"config.json": b"{}", "model.safetensors": b"x" * 10})
+    hub.forget_requests()
+    for more in ((), ("--keep-going",)):
+        code, name, told = site.refusal("lock", "--no-sandbox", "--upgrade-model", "it", *more)
+        assert (code, name) == (1, "proof-failed")
+        assert "`it`: would be `none`, and was `full`" in told
+        assert "--allow-lower" in told
+    assert (site.lock_path.read_text(), hub.requests) == (before, ())
+    site.mlxk("lock", "--no-sandbox", "--allow-lower", "--upgrade-model", "it")
+    assert [proof["sandbox"] for proof in site.locked["it"]["proofs"]] == ["none"]
+    for verb in ("status", "tree"):
+        assert "proven, no sandbox" in site.run(verb).stdout
+    site.mlxk("lock", "--no-sandbox", "--upgrade-model", "it")
+    site.mlxk("lock", "--upgrade-model", "it")
+    assert [proof["sandbox"] for proof in site.locked["it"]["proofs"]] == ["full"]
+    assert "sandbox" not in site.run("status").stdout
+    assert "never run" in site.run("status").stdout
+
+
 def test_a_stale_lock_an_unknown_model_and_one_that_never_runs_are_told(site: Site) -> None:
     assert "did you mean `it`" in site.refusal("capture", "itt")[2]
     assert "first-run = false" in site.refusal("capture", "other")[2]

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from mlxlock.errors import ProofError
 from mlxlock.planning.frozen import new_arrivals
-from mlxlock.planning.levels import lowered
+from mlxlock.planning.levels import lowered, offline_of, refuse_lower_sandbox, sandbox_of, standing
 from mlxlock.spec.effects import Download, Effects
+from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import LockedModel, Proof
+from mlxlock.spec.record import SandboxLevel
 from mlxlock.spec.urls import Url
 from tests.planning.locks import OTHER, artifact, model, seen
 
@@ -40,6 +43,57 @@ def test_proofs_of_other_environments_and_runs_do_not_compete() -> None:
     other = replace(BEST, environment="f", offline="unproven")
     app = replace(BEST, first_run="app", sandbox="none")
     assert list(lowered(proven(BEST), proven(BEST, other, app))) == []
+
+
+@pytest.mark.parametrize(
+    ("was", "level", "refused"),
+    [
+        ((), "none", False),
+        (("none",), "none", False),
+        (("partial",), "full", False),
+        (("full",), "partial", True),
+        (("none", "partial"), "none", True),
+    ],
+)
+def test_a_lesser_sandbox_than_the_best_recorded_is_refused(
+    was: tuple[SandboxLevel, ...], level: SandboxLevel, refused: bool
+) -> None:
+    entry = proven(*(replace(BEST, environment=each, sandbox=each) for each in was))
+    if not refused:
+        refuse_lower_sandbox([entry], level)
+        return
+    with pytest.raises(ProofError) as raised:
+        refuse_lower_sandbox([proven(), entry], level)
+    assert raised.value.details == (f"`chat`: would be `{level}`, and was `{was[-1]}`",)
+
+
+@pytest.mark.parametrize(
+    ("proofs", "told"),
+    [
+        ((), "unproven"),
+        ((BEST,), "proven"),
+        ((BEST, replace(BEST, environment="f", offline="unproven")), "proven"),
+        ((replace(BEST, offline="served"),), "served"),
+        ((replace(BEST, sandbox="none"),), "proven, no sandbox"),
+        (
+            (replace(BEST, sandbox="partial"), replace(BEST, environment="f", sandbox="none")),
+            "proven, partial sandbox",
+        ),
+        ((replace(BEST, sandbox="none", offline="unproven"),), "unproven"),
+    ],
+)
+def test_a_models_standing_is_that_of_its_weakest_run(proofs: tuple[Proof, ...], told: str) -> None:
+    one = proven(*proofs)
+    assert standing(one) == told
+    assert offline_of(one) == told.partition(",")[0]
+    assert (sandbox_of(one) is None) == (told == "unproven")
+    two = replace(
+        one, request=replace(one.request, first_runs=(FirstRun(name="default"), FirstRun(name="b")))
+    )
+    assert standing(two) == "unproven"
+    weak = replace(two, proofs=(*proofs, replace(BEST, first_run="b", offline="served", sandbox="none")))
+    assert standing(weak) == ("unproven" if told == "unproven" else "served, no sandbox")
+    assert standing(replace(one, request=replace(one.request, first_runs=()))) == "never run"
 
 
 def test_what_the_lock_has_anywhere_is_no_arrival() -> None:
