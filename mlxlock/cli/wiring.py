@@ -8,8 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from blake3 import blake3
-
 from mlxlock import __version__
 from mlxlock.cli.options import Common
 from mlxlock.errors import DiskError, ManifestError, UsageError
@@ -63,10 +61,11 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
 
     def workspace(root: Path) -> Workspace:
         from mlxlock.workspace.directory import DirectoryWorkspace
+        from mlxlock.workspace.index import index_path
 
         return DirectoryWorkspace(
             root,
-            index_path=_index_path(store_dir, root),
+            index_path=index_path(store_dir / "workspaces", root),
             version=__version__,
             link_mode=chosen.link_mode,
             on_event=on_event,
@@ -169,11 +168,6 @@ def _library(store_dir: Path) -> Library:
         home=home,
         records=store_dir / "workspaces",
     )
-
-
-def _index_path(store_dir: Path, root: Path) -> Path:
-    name = blake3(os.fsencode(root.absolute())).hexdigest()
-    return store_dir / "workspaces" / f"{name}.index"
 
 
 def _source(common: Common, on_event: OnEvent) -> Source:
