@@ -46,7 +46,11 @@ def lock_options(function: Any) -> Any:
     examples=("mlxk lock", "mlxk lock --check", "mlxk lock --upgrade-model chat"),
     exits=EXITS_IN_PART,
 )
-@option("--check", is_flag=True, help="Only say whether models.lock is up to date; exit 1 when not.")
+@option(
+    "--check",
+    is_flag=True,
+    help="Only say whether models.lock is up to date, allowed and proven; exit 1 when not.",
+)
 @option("-U", "--upgrade", is_flag=True, help="Resolve every model and artifact anew.")
 @option(
     "-P",

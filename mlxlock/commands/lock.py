@@ -42,7 +42,7 @@ class LockOptions:
     """What `mlxk lock` was asked for.
 
     Attributes:
-        check: Only say whether the lock is stale.
+        check: Only say whether anything of the lock is left to do, or refused.
         upgrade: Resolve every model and artifact anew.
         upgrade_models: Resolve these anew.
         capture: Make the first runs and their proofs.
@@ -78,7 +78,7 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
     manifest = read_manifest(project)
     locked = read_lockfile_if_any(project)
     if options.check:
-        return check_report(manifest, locked)
+        return check_report(manifest, locked, capture=options.capture)
     before = locked or EMPTY
     refuse_newer(before)
     _refuse_unknown(manifest, options.upgrade_models)

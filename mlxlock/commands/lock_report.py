@@ -3,31 +3,68 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mlxlock.errors import MlxlockError, PartialError
+from mlxlock.errors import (
+    LockMissingError,
+    LockStaleError,
+    MlxlockError,
+    PartialError,
+    PolicyError,
+    ProofError,
+)
 from mlxlock.first_runs.proof import Proven
 from mlxlock.planning.freshness import Reason, staleness
-from mlxlock.planning.relock import unproven_runs
+from mlxlock.planning.policy import policy_problems
+from mlxlock.planning.relock import all_seen, unproven_runs
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest import Manifest
 from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
 
-def check_report(manifest: Manifest, locked: Lockfile | None) -> Report:
-    """Whether the lock answers the manifest, and if not, in what."""
-    reasons = staleness(manifest, locked or Lockfile())
-    if locked is not None and not reasons:
-        return Report(
-            command="lock", data={"stale": False, "reasons": []}, lines=(Line("up to date", "good"),)
-        )
-    return Report(
+def check_report(manifest: Manifest, locked: Lockfile | None, *, capture: bool) -> Report:
+    """Whether `lock` would change nothing and refuse nothing, and if not, why.
+
+    Args:
+        manifest: What is asked.
+        locked: What is locked; None for no lock.
+        capture: Whether first runs count: what they did not prove, and files that nobody hashed yet.
+    """
+    lockfile = locked or Lockfile()
+    reasons = staleness(manifest, lockfile)
+    asked = [model for model in lockfile.models if manifest.model(model.name)]
+    policy = policy_problems(manifest, asked)
+    unproven = [(model.name, run.name) for model in asked for run in unproven_runs(model)] if capture else []
+    unhashed = [model.name for model in asked if capture and not all_seen(model)]
+    report = Report(
         command="lock",
-        data={"stale": True, "reasons": [_reason(reason) for reason in reasons]},
-        lines=tuple(Line(str(reason)) for reason in reasons),
-        exit_code=1,
-        error_code="lock-stale" if locked is not None else "lock-missing",
-        message="`models.lock` is stale" if locked is not None else "there is no `models.lock` yet",
-        hint="run `mlxk lock`",
+        data={
+            "stale": bool(reasons) or locked is None,
+            "reasons": [_reason(reason) for reason in reasons],
+            "policy": list(policy),
+            "unproven": [{"model": model, "first_run": run} for model, run in unproven],
+            "unhashed": list(unhashed),
+        },
+        lines=(
+            *(Line(str(reason)) for reason in reasons),
+            *(Line(problem) for problem in policy),
+            *(Line(f"first run `{run}` of `{model}` is not proven") for model, run in unproven),
+            *(Line(f"not every file of `{model}` was hashed here") for model in unhashed),
+        ),
     )
+    if locked is None:
+        return _no(report, LockMissingError.code, "there is no `models.lock` yet")
+    if reasons:
+        return _no(report, LockStaleError.code, "`models.lock` is stale")
+    if policy:
+        told = "the policy of `models.toml` refuses what is locked"
+        return _no(report, PolicyError.code, told, "change `[policy]`, or choose another model")
+    if unproven or unhashed:
+        told = "what is locked is not proven" if unproven else "what is locked was not hashed"
+        return _no(report, ProofError.code, told, "run `mlxk lock`, or check with `--no-capture`")
+    return replace(report, lines=(Line("up to date", "good"),))
+
+
+def _no(report: Report, code: str, message: str, hint: str = "run `mlxk lock`") -> Report:
+    return replace(report, exit_code=1, error_code=code, message=message, hint=hint)
 
 
 def _reason(reason: Reason) -> dict[str, str | None]:

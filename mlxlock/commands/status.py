@@ -1,18 +1,18 @@
 """`mlxk status`: whether manifest, lock and workspace agree. Local, quick, changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mlxlock.planning.freshness import staleness
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.levels import offline_of, sandbox_of, standing
 from mlxlock.planning.plan import Inventory
-from mlxlock.planning.relock import all_seen
+from mlxlock.planning.relock import all_seen, unproven_runs
 from mlxlock.planning.verdict import Verdict, judge
 from mlxlock.ports import Ports, Workspace
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.steps.project import Project, read_lockfile_if_any, read_manifest, warn_of_newer
-from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes
+from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes, plural
 from mlxlock.steps.selection import Selection, chosen_models, seen_models
 
 
@@ -95,7 +95,17 @@ def _report(states: Sequence[tuple[LockedModel, str]], reasons: tuple[str, ...],
         edited = any(state == "changed" for _, state in states)
         cure = "run `mlxk sync --repair` to replace what was edited" if edited else "run `mlxk sync`"
         return _negative(data, lines, "workspace-changed", cure)
-    return Report(command="status", data=data, lines=(*lines, Line("everything is as the lock says", "good")))
+    return Report(command="status", data=data, lines=(*lines, _agrees(model for model, _ in states)))
+
+
+def _agrees(models: Iterable[LockedModel]) -> Line:
+    """The last line where all is in place: what is not proven is no reason to say no, and told."""
+    told = "everything is as the lock says"
+    unproven = [model.name for model in models if any(unproven_runs(model))]
+    if not unproven:
+        return Line(told, "good")
+    whose = f"{plural(len(unproven), 'model')} not proven offline"
+    return Line(f"{told}; {whose}: run `mlxk lock`", "warning")
 
 
 def _negative(data: dict[str, Json], lines: Sequence[Line | Columns], code: str, hint: str) -> Report:

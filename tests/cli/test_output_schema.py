@@ -81,7 +81,11 @@ ANSWERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("add", "org/two", "--frozen"),
     ),
     "remove": (("remove", "one", "--no-capture"),),
-    "lock": (("lock", "--check"), ("lock", "--no-capture"), ("lock", "--dry-run", "--upgrade")),
+    "lock": (
+        ("lock", "--check", "--no-capture"),
+        ("lock", "--no-capture"),
+        ("lock", "--dry-run", "--upgrade"),
+    ),
     "capture": (("capture", "chat"),),
     "sync": (("sync",), ("sync", "--dry-run", "--exact", "--adopt", "none")),
     "status": (("status",),),
@@ -220,6 +224,13 @@ def test_a_check_that_says_no_has_data_and_an_error(site: Site, verb: str) -> No
     answer = checked(done.stdout)
     assert (done.returncode, answer["error"]["code"]) == (1, CHANGED[verb])
     assert (answer["data"] is None) == (verb == "sync")
+
+
+def test_a_check_of_an_unproven_lock_is_as_described(site: Site) -> None:
+    site.write(f'{MANIFEST}[policy]\nlicenses = ["mit"]\n')
+    answer = checked(site.run("lock", "--check", "--json").stdout)
+    assert answer["error"]["code"] == "policy"
+    assert all(answer["data"][key] for key in ("policy", "unproven", "unhashed"))
 
 
 @pytest.mark.parametrize("verb", ["lock", "sync", "status"])

@@ -20,7 +20,7 @@ MANIFEST = '[models.one]\nrepo = "org/one"\n'
 VERBS = {
     ("sync",): "nothing to do",
     ("tree",): "org/one",
-    ("lock", "--check"): "up to date",
+    ("lock", "--check", "--no-capture"): "up to date",
     ("show", "one"): "Model:",
     ("env",): "export HF_HOME=",
 }

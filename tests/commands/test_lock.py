@@ -80,7 +80,7 @@ def test_a_second_lock_asks_nothing_and_writes_the_same_bytes(
     repo.commit(SECOND)
     loopback_hub.forget_requests()
     assert "up to date" in project.mlxk(*LOCK)
-    assert project.mlxk("lock", "--check") == "up to date\n"
+    assert project.mlxk(*LOCK, "--check") == "up to date\n"
     again = project.lock_path.stat()
     assert (project.lock_path.read_bytes(), again.st_ino, again.st_mtime_ns) == (
         written,
@@ -268,6 +268,50 @@ def test_a_check_says_in_what_the_lock_is_stale(repo: Repo, project: Site) -> No
     answer = json.loads(project.run("lock", "--check", "--json").stdout)
     assert (answer["status"], answer["error"]["code"]) == ("error", "lock-stale")
     assert [reason["key"] for reason in answer["data"]["reasons"]] == ["kind", None]
+
+
+def test_a_check_says_what_lock_would_refuse_or_run_without_a_request(
+    loopback_hub: LoopbackHub, repo: Repo, project: Site
+) -> None:
+    assert repo.license == "apache-2.0"
+    quiet = '[models.quiet]\nrepo = "org/one"\ndir = "quiet"\nfirst-run = false\n'
+    project.write(CHAT + quiet)
+    project.mlxk(*LOCK)
+    loopback_hub.forget_requests()
+    assert project.data(*LOCK, "--check")["unproven"] == []
+    done = project.run("lock", "--check", "--json")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["error"]["code"], answer["data"]["stale"]) == (1, "proof-failed", False)
+    assert answer["data"]["unproven"] == [{"model": "chat", "first_run": "default"}]
+    assert answer["data"]["unhashed"] == ["chat", "quiet"]
+    assert "first run `default` of `chat` is not proven" in project.run("lock", "--check").stdout
+    project.write(f'{CHAT}{quiet}[policy]\nlicenses = ["mit"]\n')
+    code, kind, _ = project.refusal(*LOCK, "--check")
+    assert (code, kind) == (1, "policy")
+    assert "has the licence `apache-2.0`" in project.run(*LOCK, "--check").stdout
+    assert loopback_hub.requests == ()
+
+
+def test_a_check_says_when_nothing_is_left_but_to_hash(repo: Repo, project: Site) -> None:
+    assert repo.id == ONE
+    project.write(f"{CHAT}first-run = false\n")
+    project.mlxk(*LOCK)
+    assert project.refusal("lock", "--check")[:2] == (1, "proof-failed")
+    assert "not every file of `chat` was hashed" in project.run("lock", "--check").stdout
+    project.mlxk("lock")
+    assert project.mlxk("lock", "--check") == "up to date\n"
+
+
+def test_a_status_says_what_is_not_proven(repo: Repo, project: Site) -> None:
+    assert repo.id == ONE
+    project.write(CHAT)
+    project.mlxk(*LOCK)
+    project.mlxk("sync")
+    told = project.mlxk("status")
+    assert told.endswith("everything is as the lock says; 1 model not proven offline: run `mlxk lock`\n")
+    project.write(f"{CHAT}first-run = false\n")
+    project.mlxk(*LOCK)
+    assert project.mlxk("status").endswith("everything is as the lock says\n")
 
 
 def test_a_policy_refuses_before_anything_is_fetched(
