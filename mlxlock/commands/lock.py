@@ -9,11 +9,12 @@ from mlxlock.errors import MlxlockError, PolicyError, UsageError
 from mlxlock.first_runs.exercise import Made, Work, make_first_runs
 from mlxlock.first_runs.proof import Proven
 from mlxlock.planning.assemble import used_environments
+from mlxlock.planning.freshness import staleness
 from mlxlock.planning.frozen import new_arrivals
 from mlxlock.planning.levels import refuse_lower_sandbox
 from mlxlock.planning.policy import check_policy
 from mlxlock.planning.relock import Decision, decide, first_runs_of
-from mlxlock.ports import Ports
+from mlxlock.ports import Note, Ports
 from mlxlock.spec.invariants import check_invariants
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.lockfile_reader import parse_lockfile
@@ -86,11 +87,20 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
     after, proofs, failed = one_by_one(project, manifest, ports, before, options)
     # Also read back: what the Hub or a first run said must never make a lock that nobody can read.
     parse_lockfile(format_lockfile(after), NOT_WRITTEN)
+    if not options.capture and not failed:
+        _tell_unanswered(manifest, after, ports)
     changed = after != before if options.dry_run else write_lockfile(project, after)
     report = lock_report(
         before, after, changed=changed, capture=options.capture, dry_run=options.dry_run, proofs=proofs
     )
     return in_part(report, failed) if failed else report
+
+
+def _tell_unanswered(manifest: Manifest, lockfile: Lockfile, ports: Ports) -> None:
+    """Say what only a first run can answer: the lock stays stale without one."""
+    for reason in staleness(manifest, lockfile):
+        text = f"{reason}: only `mlxk lock` without `--no-capture` can answer that"
+        ports.on_event(Note(text=text, level="warning"))
 
 
 _Outcome = tuple[Lockfile, tuple[Proven, ...], Mapping[str, MlxlockError]]

@@ -443,6 +443,8 @@ def test_a_lock_without_captures_answers_no_pin_of_what_they_bring(
     before = project.lock_path.read_bytes()
     manifest = (project.root / "models.toml").read_text()
     project.write(f'{manifest}\n[artifacts."{TOK}"]\nrevision = "v1"\n')
-    project.mlxk(*LOCK)
+    done = project.run(*LOCK)
+    assert done.returncode == 0
+    assert "only `mlxk lock` without `--no-capture` can answer that" in done.stderr
     assert project.lock_path.read_bytes() == before
     assert project.refusal("lock", "--check")[:2] == (1, "lock-stale")
