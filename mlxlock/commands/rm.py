@@ -4,6 +4,7 @@ A name means the Hugging Face cache, and in full: nothing is removed by a part o
 only by its path, and only one that mlxk or mlx-knife made; what the project's lock names goes by `remove`.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,7 @@ def _workspace(path: Path, ports: Ports, project: Project | None) -> _Going:
         if each.where == "lock"
     ]
     for each in locked:
-        if each.directory == path:
+        if os.path.realpath(each.directory) == os.path.realpath(path):
             raise UsageError(
                 f"`{path}` is the project's `{each.name}`", hint=f"use `mlxk remove {each.name}`"
             )

@@ -6,6 +6,8 @@ Owns the order: a path; then the project's lock and its workspace, the workspace
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlxlock.errors import UsageError
@@ -17,7 +19,6 @@ from mlxlock.steps.project import Project, read_lockfile_if_any, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from mlxlock.spec.lockfile import LockedModel
 
@@ -52,13 +53,18 @@ def locate(text: str, ports: Ports, project: Project | None) -> LocalModel:
 
 
 def all_shelves(library: Library, project: Project | None) -> tuple[Shelf, ...]:
-    """Every model on this machine, in the order in which names are looked up; no directory twice."""
+    """Every model on this machine, in the order in which names are looked up.
+
+    No directory comes twice, by whatever links two places lead to it.
+    """
     shelves = (*_of_project(library, project), *library.shelves())
     seen: set[Path] = set()
     distinct = []
     for shelf in shelves:
-        fresh = tuple(model for model in shelf.models if model.directory not in seen)
-        seen.update(model.directory for model in fresh)
+        root = Path(os.path.realpath(shelf.root))
+        places = {root / model.directory.relative_to(shelf.root): model for model in shelf.models}
+        fresh = tuple(model for place, model in places.items() if place not in seen)
+        seen |= places.keys()
         distinct.append(Shelf(where=shelf.where, root=shelf.root, models=fresh, problem=shelf.problem))
     return tuple(distinct)
 

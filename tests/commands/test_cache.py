@@ -206,7 +206,8 @@ def test_rm_leaves_what_the_lock_names(site: Site) -> None:
     site.write(f'[models.chat]\nrepo = "{TINY}"\n')
     site.mlxk("lock", "--no-capture")
     site.mlxk("sync")
-    for name in ("./models/tiny", "chat"):
+    (site.root / "link").symlink_to("models")
+    for name in ("./models/tiny", "./link/tiny", "chat"):
         code, _, told = site.refusal("rm", name, "-y")
         assert code == 2
         assert "mlxk remove chat" in told

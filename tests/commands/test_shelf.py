@@ -116,6 +116,19 @@ def test_list_shows_every_place_in_its_columns(site: Site, home: Path) -> None:
     assert site.mlxk("list", "nothing").strip() == "no model matches `nothing`"
 
 
+def test_a_directory_that_two_ways_lead_to_is_listed_once(site: Site, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("home")
+    site.env["MLXK_MODEL_PATH"] = str(tmp_path / "link")
+    assert names(site.data("list")) == [("tiny", "workspace")]
+    site.write(f'[models.chat]\nrepo = "{TINY}"\n')
+    site.mlxk("lock", "--no-capture")
+    site.mlxk("sync")
+    (site.root / "link").symlink_to("models")
+    site.env["MLXK_WORKSPACE_HOME"] = str(site.root / "link")
+    assert [name for name, _ in names(site.data("list"))] == ["chat", "tiny"]
+    assert home.exists()
+
+
 def test_the_model_object_has_the_fields_of_the_decision_record_and_ours(site: Site, home: Path) -> None:
     site.env["VIRTUAL_ENV"] = "/nonexistent"
     (model,) = site.data("list")["models"]
