@@ -144,7 +144,7 @@ class _Run:
             argv=self._argv(),
             env=variables,
             cwd=self.scratch,
-            readable=(*readable, *((subject.hub,) if subject.hub else ())),
+            readable=(*readable, *((subject.blobs,) if subject.blobs else ())),
             # Its home only: the rest of the cache may be hard links into the store.
             writable=(self.scratch, self._cache / "home", self._cache / "xdg"),
             timeout_s=LONGEST_S,

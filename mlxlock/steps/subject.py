@@ -42,6 +42,7 @@ class Subject:
         cache: What stands for `.hf_cache`; None for a model of the Hugging Face cache without a place of its
             own, of which nothing is kept.
         hub: The Hugging Face cache that holds it, to be read beside.
+        blobs: The same, where its files are links into it, whether or not anything else is read there.
         pins: What revisions mean already.
         artifacts: What the manifest says that they mean.
         served: What a mirror has to answer with for it to run offline; empty when it needs none.
@@ -53,6 +54,7 @@ class Subject:
     trusts: bool
     cache: Path | None
     hub: Path | None = None
+    blobs: Path | None = None
     pins: Mapping[Key, Revision] = field(default_factory=dict)
     artifacts: Mapping[RepoId, Revision] = field(default_factory=dict)
     served: tuple[Pin, ...] = ()
@@ -93,6 +95,7 @@ def find_subject(wish: Wish, ports: Ports, project: Project | None) -> Subject:
     kind = _runnable(found.name, wish.kind or _declared_kind(directory, project) or told)
     _refuse_code(found.name, texts, kind, allowed=wish.trust, cure="`--trust-remote-code` allows it")
     of_cache = real.where == "cache"
+    holder = directory.parents[_HUB_ABOVE_SNAPSHOT] if of_cache else None
     beside = None if of_cache else directory.parent / CACHE_DIR
     return Subject(
         name=found.name,
@@ -100,7 +103,8 @@ def find_subject(wish: Wish, ports: Ports, project: Project | None) -> Subject:
         kind=kind,
         trusts=wish.trust,
         cache=wish.cache or beside,
-        hub=directory.parents[_HUB_ABOVE_SNAPSHOT] if of_cache and wish.cache is None else None,
+        hub=holder if wish.cache is None else None,
+        blobs=holder,
     )
 
 

@@ -227,6 +227,24 @@ def test_without_a_network_a_model_says_the_same(desk: Desk) -> None:
     assert [path.name for path in desk.root.iterdir()] == ["models"]
 
 
+@pytest.mark.sandbox
+@pytest.mark.parametrize("beside", [(), ("--workspace-cache", "mine")], ids=["alone", "beside a cache"])
+def test_without_a_network_a_model_of_the_cache_says_the_same(
+    desk: Desk, tiny_models: Path, tmp_path: Path, beside: tuple[str, ...]
+) -> None:
+    repo = MODELS["text"].repo
+    lay_out_cache(tiny_models, tmp_path, [repo])
+    (snapshot,) = tmp_path.glob("hub/*/snapshots/*")
+    for path in list(snapshot.iterdir()):
+        blob = snapshot.parents[1] / "blobs" / path.name
+        blob.parent.mkdir(exist_ok=True)
+        path.rename(blob)
+        path.symlink_to(f"../../blobs/{path.name}")
+    here = Desk(tmp_path / "here", tiny_models)
+    here.env["HF_HUB_CACHE"] = str(tmp_path / "hub")
+    assert here.said(repo, "text", "--no-network", *beside) == desk.said_by_path("text")
+
+
 LOOK = """
 import os
 said = []
