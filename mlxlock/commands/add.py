@@ -54,7 +54,14 @@ def add(project: Project, ports: Ports, options: AddOptions) -> Report:
             text = add_model(text, name, fields)
         return text
 
-    return change_manifest("add", project, ports, edit, options)
+    return change_manifest("add", project, ports, edit, _with_its_groups(options))
+
+
+def _with_its_groups(options: AddOptions) -> AddOptions:
+    """What is added is synced too, whatever group it is in."""
+    selection = options.sync.selection
+    groups = tuple(dict.fromkeys((*selection.groups, *options.groups)))
+    return replace(options, sync=replace(options.sync, selection=replace(selection, groups=groups)))
 
 
 def _parsed(

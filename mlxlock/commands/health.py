@@ -46,11 +46,18 @@ def health(ports: Ports, project: Project | None, options: HealthOptions) -> Rep
     else:
         models = [model for shelf in all_shelves(ports.library(), project) for model in shelf.models]
     looked = [look_at(model, ports, states) for model in models]
+    left_out = [each for each in looked if each.left_out and (each.elsewhere or not options.models)]
+    looked = [each for each in looked if each not in left_out]
     if options.content:
         looked = [_read(each, ports) for each in looked]
     roots = dict.fromkeys(model.directory.parent for model in models if model.where != "cache")
     artifacts = {root: ports.library().artifacts(root) for root in roots} if options.verbose else {}
-    return _report(looked, artifacts)
+    report = _report(looked, artifacts)
+    return replace(report, lines=(*report.lines, *map(_left_out, left_out))) if left_out else report
+
+
+def _left_out(looked: Looked) -> Line:
+    return Line(f"{_called(looked.model)}: left out here: {looked.left_out}", "dim")
 
 
 def _read(looked: Looked, ports: Ports) -> Looked:
@@ -94,7 +101,8 @@ def _report(looked: Sequence[Looked], artifacts: dict[Path, tuple[Artifact, ...]
     lines = tuple(_lines(looked, artifacts))
     if not bad and not broken:
         return Report(command="health", data=data, lines=lines)
-    what = [plural(len(bad), "model")] if bad else []
+    several = f"{len(bad)} of {plural(len(looked), 'model')}"
+    what = [several if len(looked) > 1 else "1 model"] if bad else []
     what += [plural(len(broken), "runtime artifact")] if broken else []
     return Report(
         command="health",
@@ -102,9 +110,7 @@ def _report(looked: Sequence[Looked], artifacts: dict[Path, tuple[Artifact, ...]
         lines=lines,
         exit_code=1,
         error_code="unhealthy",
-        message=f"{' and '.join(what)} of {plural(len(looked), 'model')} unhealthy".replace(
-            "of 1 model ", ""
-        ),
+        message=f"{' and '.join(what)} unhealthy",
         hint="`mlxk clone` gets a model anew, `mlxk sync` what the lock names",
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from mlxlock.errors import MlxlockError
 from mlxlock.ports import Library, LocalModel, Note, Ports, Shelf
 from mlxlock.steps.locate import all_shelves
-from mlxlock.steps.looked import Looked, lock_states_of, look_at, model_object
+from mlxlock.steps.looked import LockState, Looked, lock_states_of, look_at, model_object
 from mlxlock.steps.project import Project
 from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes, plural
 
@@ -57,7 +57,7 @@ def _directory(pattern: str, library: Library) -> Path | None:
 
 def _everything(
     library: Library, project: Project | None, ports: Ports
-) -> tuple[Sequence[Shelf], Mapping[str, tuple[str, ...]]]:
+) -> tuple[Sequence[Shelf], Mapping[str, LockState]]:
     """All shelves; a project that cannot be read is told, and hides no other model."""
     states = lock_states_of(project, ports)
     try:

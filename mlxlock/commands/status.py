@@ -1,6 +1,6 @@
 """`mlxk status`: whether manifest, lock and workspace agree. Local, quick, changes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlxlock.planning.freshness import staleness
@@ -13,7 +13,7 @@ from mlxlock.ports import Ports, Workspace
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.steps.project import Project, read_lockfile_if_any, read_manifest, warn_of_newer
 from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes, plural
-from mlxlock.steps.selection import Selection, chosen_models, seen_models
+from mlxlock.steps.selection import Selection, chosen_models, left_out, seen_models, sync_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,10 @@ def status(project: Project, ports: Ports, options: StatusOptions) -> Report:
     seen = seen_models(models, ports.store())
     workspace = ports.workspace(project.workspace_root(manifest))
     states = [(model, _state(model, workspace)) for model in seen]
-    return _report(states, reasons, locked=lockfile is not None)
+    absent = left_out(manifest, lockfile or Lockfile(), options.selection)
+    bad = [model.name for model, state in states if state != "in place"]
+    cure = sync_command(manifest, bad)
+    return _report(states, reasons, absent, cure, locked=lockfile is not None)
 
 
 def _state(model: LockedModel, workspace: Workspace) -> str:
@@ -56,7 +59,14 @@ def _word(verdict: Verdict, inventory: Inventory) -> str:
     return "missing" if not inventory.found else "incomplete"
 
 
-def _report(states: Sequence[tuple[LockedModel, str]], reasons: tuple[str, ...], *, locked: bool) -> Report:
+def _report(
+    states: Sequence[tuple[LockedModel, str]],
+    reasons: tuple[str, ...],
+    absent: Mapping[str, str],
+    cure: str,
+    *,
+    locked: bool,
+) -> Report:
     bad = [model.name for model, state in states if state != "in place"]
     rows = tuple(
         (
@@ -74,6 +84,9 @@ def _report(states: Sequence[tuple[LockedModel, str]], reasons: tuple[str, ...],
         else []
     )
     lines += [Line(f"stale: {reason}", "warning") for reason in reasons]
+    if absent:
+        whose = ", ".join(f"`{name}` ({why})" for name, why in absent.items())
+        lines.append(Line(f"{plural(len(absent), 'model')} left out: {whose}", "dim"))
     data: dict[str, Json] = {
         "locked": locked,
         "stale": list(reasons),
@@ -93,8 +106,8 @@ def _report(states: Sequence[tuple[LockedModel, str]], reasons: tuple[str, ...],
         return _negative(data, lines, "lock-stale" if locked else "lock-missing", "run `mlxk lock`")
     if bad:
         edited = any(state == "changed" for _, state in states)
-        cure = "run `mlxk sync --repair` to replace what was edited" if edited else "run `mlxk sync`"
-        return _negative(data, lines, "workspace-changed", cure)
+        hint = f"run `{cure} --repair` to replace what was edited" if edited else f"run `{cure}`"
+        return _negative(data, lines, "workspace-changed", hint)
     return Report(command="status", data=data, lines=(*lines, _agrees(model for model, _ in states)))
 
 

@@ -82,11 +82,25 @@ def _named(
     models = tuple(model for model in manifest.models if model.name in names)
     for model in models:
         if not is_for(model, environment):
-            raise UsageError(
-                f'`{model.name}` is not for this environment: `when = "{model.when}"`',
-                hint="name other models, or change its `when` in `models.toml`",
-            )
+            raise not_for_here(model)
     return models
+
+
+def not_for_here(model: ModelSpec) -> UsageError:
+    """The error for a model that was asked for by name, and is left out by its `when`."""
+    return UsageError(
+        f"`{model.name}` is not for this environment: `when = '{model.when}'`",
+        hint="name other models, or change its `when` in `models.toml`",
+    )
+
+
+def why_left_out(model: ModelSpec, environment: Mapping[str, str]) -> str:
+    """What keeps a model out that a selection did not choose: its marker, else its groups."""
+    if not is_for(model, environment):
+        return f"`when = '{model.when}'`"
+    if not model.groups:
+        return "it is in no group"
+    return f"{'group' if len(model.groups) == 1 else 'groups'} {', '.join(f'`{g}`' for g in model.groups)}"
 
 
 def _refuse_unknown(selection: Selection, manifest: Manifest) -> None:

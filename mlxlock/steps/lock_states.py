@@ -6,31 +6,46 @@ from mlxlock.errors import MlxlockError
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.relock import all_seen
 from mlxlock.planning.verdict import judge
-from mlxlock.ports import Note, Ports
+from mlxlock.ports import Note, Ports, Workspace
+from mlxlock.spec.lockfile import LockedModel, Lockfile
+from mlxlock.spec.selection import Selection, is_for
+from mlxlock.steps.looked import LockState
 from mlxlock.steps.project import Project, read_lockfile_if_any, read_manifest
-from mlxlock.steps.selection import seen_models
+from mlxlock.steps.selection import environment_of, left_out, seen_models, sync_command
 
 
-def lock_states(project: Project, ports: Ports) -> Mapping[str, tuple[str, ...]]:
-    """What is not as the lock says, for each locked model whose files were all seen; by name.
+def lock_states(project: Project, ports: Ports) -> Mapping[str, LockState]:
+    """What is to be said of each locked model, by name.
 
     Reads only files whose stat is not the one that `sync` saw.
 
     Raises:
         ManifestError: And its siblings, when the project cannot be read.
     """
-    workspace = ports.workspace(project.workspace_root(read_manifest(project)))
-    lockfile = read_lockfile_if_any(project)
-    locked = () if lockfile is None else lockfile.models
-    states: dict[str, tuple[str, ...]] = {}
-    for model in filter(all_seen, seen_models(locked, ports.store())):
-        tree = lay_out([model])
-        verdict = judge(tree, workspace.scan(tree))
-        states[model.name] = tuple(f"`{finding.path}` is {finding.problem}" for finding in verdict.findings)
-    return states
+    manifest = read_manifest(project)
+    lockfile = read_lockfile_if_any(project) or Lockfile()
+    absent = left_out(manifest, lockfile, Selection())
+    environment = environment_of(manifest)
+    elsewhere = {spec.name for spec in manifest.models if not is_for(spec, environment)}
+    workspace = ports.workspace(project.workspace_root(manifest))
+    return {
+        model.name: LockState(
+            drift=_drift(model, workspace) if all_seen(model) else None,
+            left_out=absent.get(model.name),
+            elsewhere=model.name in elsewhere,
+            cure=sync_command(manifest, [model.name]),
+        )
+        for model in seen_models(lockfile.models, ports.store())
+    }
 
 
-def lock_states_if_any(project: Project, ports: Ports) -> Mapping[str, tuple[str, ...]]:
+def _drift(model: LockedModel, workspace: Workspace) -> tuple[str, ...]:
+    tree = lay_out([model])
+    verdict = judge(tree, workspace.scan(tree))
+    return tuple(f"`{finding.path}` is {finding.problem}" for finding in verdict.findings)
+
+
+def lock_states_if_any(project: Project, ports: Ports) -> Mapping[str, LockState]:
     """The same; a project that cannot be read is told, and hides no other model."""
     try:
         return lock_states(project, ports)

@@ -23,6 +23,23 @@ NOTHING = ModelFacts(files=(), texts={}, weights={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockState:
+    """What the project says of one of its locked models.
+
+    Attributes:
+        drift: What is not as the lock says; None when nobody has seen all its files yet.
+        left_out: Why `mlxk sync` without options does not bring it; None when it does.
+        elsewhere: Whether that is its `when`: no `sync` brings it here.
+        cure: The call that brings it.
+    """
+
+    drift: tuple[str, ...] | None
+    left_out: str | None
+    elsewhere: bool
+    cure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """What was found of one model.
 
@@ -31,6 +48,8 @@ class Looked:
         runtime: Why it would not run here; None when it should.
         modified: Whether its files are other than when its sentinel was written; None when nobody can tell
             without reading them, or at all.
+        left_out: Why it is not here and need not be; None for what is here, or should be.
+        elsewhere: Whether that is its `when`.
     """
 
     model: LocalModel
@@ -39,6 +58,8 @@ class Looked:
     problems: tuple[str, ...]
     runtime: str | None
     modified: bool | None
+    left_out: str | None = None
+    elsewhere: bool = False
 
     @property
     def content_hash(self) -> str | None:
@@ -46,7 +67,7 @@ class Looked:
         return None if self.model.sentinel is None else self.model.sentinel.content_hash
 
 
-def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[str, tuple[str, ...]]) -> Looked:
+def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[str, LockState]) -> Looked:
     """Look at its files, without reading its weights.
 
     Args:
@@ -54,14 +75,15 @@ def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[str, tuple[str
         ports: Of them the library and what is installed.
         lock_states: As `lock_states` told of the project's models.
     """
-    drift = lock_states.get(model.name, ()) if model.where == "lock" else ()
+    state = lock_states.get(model.name) if model.where == "lock" else None
+    drift = None if state is None else state.drift
+    absent = model.where == "lock" and not model.directory.exists()
     try:
         facts = ports.library().facts(model)
-        problems = (*problems_of(facts), *_of_sentinel(model), *drift)
-        modified = _modified(model, ports, drift, known=model.name in lock_states)
+        problems = (*problems_of(facts), *_of_sentinel(model), *(drift or ()))
+        modified = _modified(model, ports, drift)
     except DiskError as problem:
-        absent = model.where == "lock" and not model.directory.exists()
-        reason = "it is not there yet: run `mlxk sync`" if absent else problem.reason
+        reason = _absence(state) if absent else problem.reason
         facts, problems, modified = NOTHING, (reason,), None
     description = describe(facts, model.repo)
     installed = ports.installed()
@@ -73,22 +95,30 @@ def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[str, tuple[str
         problems=problems,
         runtime=problems[0] if problems else runtime,
         modified=modified,
+        left_out=state.left_out if state is not None and absent else None,
+        elsewhere=state is not None and state.elsewhere,
     )
+
+
+def _absence(state: LockState | None) -> str:
+    if state is not None and state.elsewhere:
+        return f"it is left out here: {state.left_out}"
+    return f"it is not there yet: run `{'mlxk sync' if state is None else state.cure}`"
 
 
 def _of_sentinel(model: LocalModel) -> tuple[str, ...]:
     return () if model.sentinel_problem is None else (f"its sentinel: {model.sentinel_problem}",)
 
 
-def _modified(model: LocalModel, ports: Ports, drift: tuple[str, ...], *, known: bool) -> bool | None:
+def _modified(model: LocalModel, ports: Ports, drift: tuple[str, ...] | None) -> bool | None:
     """What can be told by reading no more than the files whose stats are other ones."""
-    if model.where == "lock" and known:
+    if drift is not None:
         return bool(drift)
     made = ports.library().as_made(model) if model.where == "workspace" else None
     return None if made is None else not made
 
 
-def lock_states_of(project: Project | None, ports: Ports) -> Mapping[str, tuple[str, ...]]:
+def lock_states_of(project: Project | None, ports: Ports) -> Mapping[str, LockState]:
     """As `lock_states.lock_states_if_any`; without a project nothing of locks is imported."""
     if project is None:
         return {}

@@ -1,9 +1,9 @@
-"""Whether the workspace holds what the lock says, and which command makes it so: a step of `run` and `exec`.
+"""Whether the workspace holds what the lock says: a step of `run` and `exec`.
 
 Reads no file whose stat says that it is unchanged.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from mlxlock.errors import DriftError
@@ -15,7 +15,14 @@ from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest import Manifest
 from mlxlock.steps.freshness import check_fresh
 from mlxlock.steps.project import Project, read_lockfile
-from mlxlock.steps.selection import Selection, chosen_models, seen_models, unseen_models
+from mlxlock.steps.selection import (
+    Selection,
+    chosen_models,
+    refuse_elsewhere,
+    seen_models,
+    sync_command,
+    unseen_models,
+)
 
 _MOST_TOLD = 5
 
@@ -43,21 +50,16 @@ def refuse_unsynced(
 
     Raises:
         DriftError: They are not; its hint names the groups that bring them.
+        UsageError: One of them is not for this environment.
     """
     found = list(_findings(seen_models(models, ports.store()), root, ports))
     if found:
+        refuse_elsewhere(manifest, models)
         raise DriftError(
             f"{what} is not what the lock says",
             details=tuple(found[:_MOST_TOLD]),
             hint=f"run `{sync_command(manifest, [model.name for model in models])}`",
         )
-
-
-def sync_command(manifest: Manifest, names: Iterable[str]) -> str:
-    """The call that brings these models: with a group of each that does not come without one."""
-    specs = [spec for spec in map(manifest.model, names) if spec is not None and spec.groups]
-    groups = dict.fromkeys(spec.groups[0] for spec in specs)
-    return " ".join(["mlxk sync", *(f"--group {group}" for group in groups)])
 
 
 def _findings(models: Collection[LockedModel], root: Path, ports: Ports) -> Iterator[str]:

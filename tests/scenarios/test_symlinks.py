@@ -120,4 +120,4 @@ def test_a_program_is_not_started_where_no_cache_can_be_made(site: Site) -> None
     site.models.write_text("no directory")
     done = site.run("exec", "--", "echo", "started")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: cannot make `{site.models}/.hf_cache`")
+    assert done.stderr.startswith(f"error: cannot open `{site.models}`")

@@ -8,7 +8,7 @@ from packaging.markers import default_environment
 from mlxlock.errors import UsageError
 from mlxlock.spec.manifest import Manifest
 from mlxlock.spec.manifest_reader import parse_manifest
-from mlxlock.spec.selection import Selection, all_groups, is_for, selected
+from mlxlock.spec.selection import Selection, all_groups, is_for, selected, why_left_out
 
 MANIFEST = parse_manifest("""
 [models.chat]
@@ -97,3 +97,18 @@ def test_asking_for_more_groups_never_takes_a_model_away(
 
 def test_all_groups_are_listed_once_and_sorted() -> None:
     assert all_groups(MANIFEST) == ("audio", "ci", "vlm")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("mac", "`when = 'sys_platform == \"darwin\"'`"),
+        ("vision", "group `vlm`"),
+        ("asr", "groups `audio`, `ci`"),
+        ("chat", "it is in no group"),
+    ],
+)
+def test_what_leaves_a_model_out_is_its_marker_or_its_groups(name: str, why: str) -> None:
+    model = MANIFEST.model(name)
+    assert model is not None
+    assert why_left_out(model, LINUX) == why
