@@ -94,10 +94,14 @@ class Adoption:
     # --- one file
 
     def _candidates(self, remote: RemoteFile) -> tuple[Path, ...]:
-        """Where a hub cache would have it: the blob by its name, else the snapshot's file."""
-        return tuple(
-            path for cache in self._caches for path in _places(cache, remote) if _may_be(path, remote)
-        )
+        """Where a hub cache would have it: the blob by its name, else the snapshot's file; each file once."""
+        found: dict[tuple[int, int], Path] = {}
+        for cache in self._caches:
+            for path in _places(cache, remote):
+                which = _may_be(path, remote)
+                if which is not None:
+                    found.setdefault(which, path)
+        return tuple(found.values())
 
     def _adopt_one(self, remote: RemoteFile) -> bool:
         return any(self._adopt_from(path, remote) for path in self._candidates(remote))
@@ -139,13 +143,14 @@ def _places(cache: Path, remote: RemoteFile) -> tuple[Path, Path]:
     return folder / "blobs" / remote.file.etag, folder / "snapshots" / remote.commit / remote.file.path
 
 
-def _may_be(path: Path, remote: RemoteFile) -> bool:
-    """Whether it is worth opening."""
+def _may_be(path: Path, remote: RemoteFile) -> tuple[int, int] | None:
+    """Which file it is (device and inode), when it is worth opening."""
     try:
         found = path.stat()
     except OSError:
-        return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == remote.file.size_bytes
+        return None
+    fits = stat.S_ISREG(found.st_mode) and found.st_size == remote.file.size_bytes
+    return (found.st_dev, found.st_ino) if fits else None
 
 
 @contextmanager

@@ -97,6 +97,17 @@ def test_a_flipped_byte_is_reported_and_never_adopted(tmp_path: Path, mode: Adop
     assert (picture(tmp_path / "hub"), source.read_bytes()) == before
 
 
+def test_a_damaged_blob_is_read_and_told_once_though_its_snapshot_leads_to_it_too(tmp_path: Path) -> None:
+    file, events = lfs_file(BIG), list[Event]()
+    blob = as_blob(tmp_path / "hub", file, BIG[:-1] + bytes([BIG[-1] ^ 1]))
+    link = blob.parents[1] / "snapshots" / ("a" * 40) / file.path
+    link.parent.mkdir(parents=True)
+    link.symlink_to(blob)
+    store = DirectoryStore(tmp_path / "store", adopt_from=[tmp_path / "hub"])
+    assert store.adopt([remote(file)], events.append) == (remote(file),)
+    assert len([event for event in events if isinstance(event, Note)]) == 1
+
+
 def test_a_second_cache_helps_where_the_first_is_damaged(tmp_path: Path) -> None:
     file = lfs_file(DATA)
     as_blob(tmp_path / "bad", file, b"X" + DATA[1:])
