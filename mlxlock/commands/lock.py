@@ -8,7 +8,7 @@ from mlxlock.commands.lock_report import check_report, in_part, lock_report
 from mlxlock.errors import MlxlockError, PolicyError, UsageError
 from mlxlock.first_runs.exercise import Made, Work, make_first_runs
 from mlxlock.first_runs.proof import Proven
-from mlxlock.planning.assemble import used_environments
+from mlxlock.planning.assemble import used_environments, with_recorded_proofs
 from mlxlock.planning.freshness import staleness
 from mlxlock.planning.frozen import new_arrivals
 from mlxlock.planning.levels import refuse_lower_sandbox
@@ -207,7 +207,8 @@ def _locked(
         made = make_first_runs(work, drafts, before.environments)
     if options.frozen_artifacts:
         _refuse_arrivals(before, made.models)
-    models = _sorted([*kept, *made.models])
+    again = (with_recorded_proofs(before.model(model.name), model) for model in made.models)
+    models = _sorted([*kept, *again])
     return Lockfile(models=models, environments=used_environments(models, made.environments)), made.proofs
 
 

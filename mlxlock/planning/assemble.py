@@ -118,6 +118,20 @@ def with_proof(model: LockedModel, record: CaptureRecord, level: OfflineLevel = 
     return replace(model, proofs=proofs)
 
 
+def with_recorded_proofs(before: LockedModel | None, after: LockedModel) -> LockedModel:
+    """The entry; where request and content stay, with the proofs that other environments made, too."""
+    if before is None or _without_words(before) != _without_words(after):
+        return after
+    proofs = {(proof.environment, proof.first_run): proof for proof in (*before.proofs, *after.proofs)}
+    return replace(after, proofs=tuple(proofs[key] for key in sorted(proofs)))
+
+
+def _without_words(model: LockedModel) -> LockedModel:
+    """What is proven of an entry, and not what is only told about it."""
+    artifacts = tuple(replace(each, asked_by=None, when=None, license=None) for each in model.artifacts)
+    return replace(model, artifacts=artifacts, proofs=(), denied=())
+
+
 def _unproven(record: CaptureRecord) -> Proof:
     return Proof(
         environment=Environment.of(record.environment).id,

@@ -65,6 +65,17 @@ def test_this_environments_proof_comes_beside_another_ones(site: Site) -> None:
     assert proofs == {MAC.id: "proven", mine: "proven"}
 
 
+def test_an_upgrade_that_finds_nothing_new_keeps_what_other_environments_proved(
+    site: Site, hub: LoopbackHub
+) -> None:
+    mine = elsewhere(site)
+    site.mlxk("lock", "--upgrade")
+    assert [proof["environment"] for proof in site.locked["it"]["proofs"]] == sorted([MAC.id, mine])
+    move(hub, "org/dep", {"a.json": b"[9]", "b.json": b"[2]"})
+    site.mlxk("lock", "--upgrade")
+    assert [proof["environment"] for proof in site.locked["it"]["proofs"]] == [mine]
+
+
 def test_nothing_is_resolved_anew_and_artifacts_add_up(site: Site, hub: LoopbackHub) -> None:
     commit = site.locked["it"]["artifact"][0]["commit"]
     move(hub, "org/dep", {"a.json": b"[9]", "b.json": b"[9]"})

@@ -10,6 +10,7 @@ from mlxlock.planning.assemble import (
     used_environments,
     with_captures,
     with_proof,
+    with_recorded_proofs,
 )
 from mlxlock.spec.lockfile import Artifact, Environment, LockedModel, Request
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, Revision
@@ -209,3 +210,17 @@ def test_environments_that_no_proof_names_are_dropped() -> None:
     mac = Environment(platform="macosx-arm64", python="3.12", packages={})
     assert used_environments([proven], [mac, HERE, HERE]) == (HERE,)
     assert used_environments([model()], [mac, HERE]) == ()
+
+
+def test_proofs_of_other_environments_stay_for_as_long_as_request_and_content_do() -> None:
+    here = with_captures(model(artifacts=(artifact("org/tok", VOCAB),)), [record()], same)
+    there = replace(here, proofs=(replace(here.proofs[0], environment="0mac", offline="proven"),))
+    told = replace(here, artifacts=(replace(here.artifacts[0], asked_by="m:f", when="load"),))
+    assert with_recorded_proofs(there, told).proofs == (*there.proofs, *here.proofs)
+    assert (
+        with_recorded_proofs(replace(here, proofs=(replace(here.proofs[0], offline="proven"),)), told) == told
+    )
+    other = replace(here, request=replace(here.request, kind="text"))
+    for changed in (other, replace(here, commit=OTHER), replace(here, artifacts=())):
+        assert with_recorded_proofs(there, changed) == changed
+    assert with_recorded_proofs(None, here) == here
