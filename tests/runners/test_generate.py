@@ -20,7 +20,8 @@ def driver(tiny_models: Path, tmp_path: Path) -> Driver:
     return Driver(tiny_models, tmp_path)
 
 
-@pytest.mark.parametrize("name", MODELS)
+# The others take more from the Hub than a cache laid out by hand offers, and run in `tests/hidden`.
+@pytest.mark.parametrize("name", ["text", "vision", "whisper", "vibevoice", "dia", "moondream2"])
 def test_two_processes_say_the_same(driver: Driver, name: str) -> None:
     first, second = (driver.run_model(name) for _ in range(2))
     assert first.output == second.output
