@@ -185,7 +185,8 @@ def _reworded(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption):
         near = (error.possibilities or [])[:1]
         return f"no option `{error.option_name}`" + "".join(f", did you mean `{name}`?" for name in near)
-    reason = re.sub(r"'([^']*)'", r"`\1`", error.format_message())
+    reason = re.sub(r"'([^']*)'", r"`\1`", " ".join(error.format_message().split()))
+    reason = reason.replace(". Choose from:", ": one of")
     reason = re.sub(r"(?<=: )[A-Z](?=[a-z])", lambda found: found[0].lower(), reason)
     return (reason[:1].lower() + reason[1:]).rstrip(".") + _whence(error)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KEY: Final = "mlxlock"
+HUB_VARIABLES: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+"""What asks huggingface_hub for offline."""
 _TRUE: Final = frozenset({"1", "ON", "YES", "TRUE"})
 
 
@@ -144,7 +146,7 @@ def common() -> Common:
 
 def _offline_by_environment() -> str | None:
     """Which of huggingface_hub's own variables, read as it reads them, asks for offline."""
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+    for name in HUB_VARIABLES:
         if os.environ.get(name):
             return name if os.environ[name].upper() in _TRUE else None
     return None

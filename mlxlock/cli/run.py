@@ -63,7 +63,9 @@ def run(**given: Any) -> int:
     PATH|NAME is a model's directory, its name in models.lock, in MLXK_WORKSPACE_HOME, in MLXK_MODEL_PATH, or
     in the Hugging Face cache. Without a PROMPT on a terminal it is a chat; `-` or a pipe is a prompt too.
     """
-    look = common().look
+    look, offline = common().look, common().offline
+    if given["online"] and offline is not None:
+        raise click.UsageError(f"`--online` and `{offline}` contradict each other")
     options = RunOptions(
         **given,
         read_stdin=_all_of_stdin,
@@ -102,6 +104,11 @@ def exec_(argv: tuple[str, ...], **given: Any) -> int:
 @selection_options
 @common_options
 def env(shell: Literal["sh", "fish"], **given: Any) -> int:
-    """Print shell lines that make your programs use the workspace, pinned and offline."""
+    """Print shell lines that make your programs use the workspace, pinned and offline.
+
+    They hold until the shell ends: to be rid of them, keep them in a subshell, as in
+    `(eval "$(mlxk env)"; python app.py)`. MLXK_ENV names the workspace while they hold. Where models are
+    added or locked, the Hub is needed: do that in another shell.
+    """
     options = EnvOptions(inherited=dict(os.environ), shell=shell, selection=selection_of(given))
     return finish(lambda ports, project: env_command(project, ports, options))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mlxlock import __version__
-from mlxlock.cli.options import Common
+from mlxlock.cli.options import HUB_VARIABLES, Common
 from mlxlock.errors import DiskError, ManifestError, UsageError
 from mlxlock.ports import (
     HubCache,
@@ -174,7 +174,7 @@ def _source(common: Common, on_event: OnEvent) -> Source:
     from mlxlock.hub.offline import OfflineSource
 
     if common.offline:
-        return OfflineSource(common.offline)
+        return OfflineSource(common.offline, _cure_of_offline(common.offline))
     from mlxlock.hub.client import HubSource
     from mlxlock.hub.endpoint import endpoint_from
 
@@ -185,10 +185,20 @@ def _web(common: Common, on_event: OnEvent) -> Web:
     from mlxlock.hub.offline import OfflineWeb
 
     if common.offline:
-        return OfflineWeb(common.offline)
+        return OfflineWeb(common.offline, _cure_of_offline(common.offline))
     from mlxlock.hub.web import HttpWeb
 
     return HttpWeb(on_event=on_event)
+
+
+def _cure_of_offline(why: str) -> str | None:
+    """What to do where `mlxk env` or `mlxk exec` asked for offline, not the user."""
+    if why not in HUB_VARIABLES or not os.environ.get("MLXK_ENV"):
+        return None
+    return (
+        f"`mlxk env` or `mlxk exec` set it (`MLXK_ENV={os.environ['MLXK_ENV']}`): run this in another shell, "
+        f"or `unset {' '.join(HUB_VARIABLES)}` first"
+    )
 
 
 def _archives() -> Archives:

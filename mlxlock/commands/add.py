@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from mlxlock.commands.lock import LockOptions
 from mlxlock.commands.manifest_change import change_manifest
@@ -15,6 +16,9 @@ from mlxlock.spec.sentinel_reader import SeenSentinel
 from mlxlock.spec.toml_text import shown
 from mlxlock.steps.project import Project
 from mlxlock.steps.report import Report
+
+_PAGE: Final = re.compile(r"https?://[^/]+/([\w.-]+/[\w.-]+)")
+"""A repo's page on a Hub."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,28 +72,32 @@ def _parsed(
     text: str, options: AddOptions, library: Library
 ) -> tuple[ModelName, Mapping[str, str | list[str]]]:
     alias, _, spec = text.rpartition("=")
-    repo_text, _, revision = spec.partition("@")
+    repo_text, at, revision = spec.partition("@")
+    if at and not revision:
+        raise UsageError(
+            f"`{shown(text)}` names no revision", hint=f"write one after the `@`, or `{shown(text[:-1])}`"
+        )
     try:
         repo = RepoId(repo_text)
     except ValueError as error:
         found = _workspace(spec, library)
         if found is None:
-            raise _no_repo(error) from error
+            raise _no_repo(error, repo_text) from error
         return _named(options.name or alias, _repo_of(found)), _fields_of(found, options)
     return _named(options.name or alias, repo), _fields(repo, revision or options.revision, options)
 
 
-def _no_repo(error: ValueError) -> UsageError:
-    return UsageError(
-        shown(str(error)), hint="write `mlxk add [name=]org/name[@revision]`, or a clone's path"
-    )
+def _no_repo(error: ValueError, text: str) -> UsageError:
+    page = _PAGE.match(text)
+    usual = "write `mlxk add [name=]org/name[@revision]`, or a clone's path"
+    return UsageError(shown(str(error)), hint=f"write `mlxk add {shown(page[1])}`" if page else usual)
 
 
 def _named(name: str, repo: RepoId) -> ModelName:
     try:
         return ModelName(name or default_name(repo))
     except ValueError as error:
-        raise _no_repo(error) from error
+        raise _no_repo(error, name) from error
 
 
 def _workspace(text: str, library: Library) -> LocalModel | None:

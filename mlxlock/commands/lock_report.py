@@ -122,7 +122,7 @@ def capture_report(
 ) -> Report:
     """What `mlxk capture` changed, and which recorded proofs it left because the new ones say less."""
     lines = [Line(*line) for line in _changes(before, after)]
-    lines.append(Line("Wrote models.lock" if changed else "models.lock is up to date", "good"))
+    lines.append(Line("wrote models.lock" if changed else "models.lock is up to date", "good"))
     lines += [Line(line, "bad") for line in lowered]
     unproven = [proof.model.name for proof in proofs if proof.level == "unproven"]
     data: dict[str, Json] = {

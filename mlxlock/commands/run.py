@@ -88,7 +88,11 @@ def run(project: Project | None, ports: Ports, options: RunOptions) -> Report:
     launch = replace(_launch(subject, options, chats=chats), job=_job(subject, options, chats=chats))
     before = contents_of(subject.cache, ports.laboratory()) if options.online and subject.cache else None
     if chats:
-        ports.on_event(Note(text=f"`{subject.name}`: Ctrl-D or /bye ends the chat, Ctrl-C stops an answer"))
+        ports.on_event(
+            Note(
+                text=f"`{subject.name}`: Ctrl-D or /bye ends the chat, Ctrl-C stops an answer, /help says so"
+            )
+        )
     with launched(launch, ports) as ended:
         ran = Ran(subject=subject, ended=ended, output=options.output, image=options.image, before=before)
         return run_report(ran, ports)

@@ -18,11 +18,12 @@ class OfflineSource:
 
     Args:
         why: What asked for offline, e.g. `--offline`.
+        cure: What to do, where that is more than to leave it out.
     """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, cure: str | None = None) -> None:
         self._why = why
-        self._hint = f"run it once with a network, without `{why}`"
+        self._hint = cure or f"run it once with a network, without `{why}`"
 
     def resolve(self, wanted: Wanted) -> Resolution:
         """Refuse: what a revision means now, only the Hub knows.
@@ -56,11 +57,12 @@ class OfflineWeb:
 
     Args:
         why: What asked for offline, e.g. `--offline`.
+        cure: What to do, where that is more than to leave it out.
     """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, cure: str | None = None) -> None:
         self._why = why
-        self._hint = f"run it once with a network, without `{why}`"
+        self._hint = cure or f"run it once with a network, without `{why}`"
 
     def open(self, method: Read, url: str, headers: Mapping[str, str]) -> AbstractContextManager[WebAnswer]:
         """Refuse.

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlxlock.runners.generate import Job, Kind, Phases, Show
 
 _BYE = "/bye"
+_HELP = "/help"
+_COMMANDS = f"{_HELP} shows this; {_BYE} or Ctrl-D ends the chat, Ctrl-C stops an answer\n"
 
 
 def _sibling(name: str) -> Any:
@@ -63,7 +65,9 @@ def _lines() -> Iterator[str]:
             return
         if line.strip() == _BYE:
             return
-        if line.strip():
+        if line.strip() == _HELP:
+            sys.stdout.write(_COMMANDS)
+        elif line.strip():
             yield line
 
 

@@ -152,8 +152,9 @@ def _refuse_clashes(found: list[tuple[Table, ModelSpec]]) -> None:
         by_directory[collision_key(model.directory)].append((table, model))
     for first, *others in by_directory.values():
         for table, model in others:
+            own = f"{model.directory}-{model.name}"
             table.problem(
                 "repo" if model.dir is None else "dir",
                 f"its directory `{model.directory}` is that of `{first[1].name}` too",
-                hint=f'give one of them a directory of its own: `dir = "{model.directory}-{model.name}"`',
+                hint=f'give one of them a directory of its own: `dir = "{own}"`, or `mlxk add --dir {own} …`',
             )

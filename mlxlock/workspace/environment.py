@@ -189,6 +189,7 @@ def overlay(root: Path, inherited: Mapping[str, str], *, online: bool = False) -
     variables = {
         **_QUIET,
         **_texts(lasting),
+        "MLXK_ENV": str(root.absolute()),
         **_login(inherited),
         "PYTHONPATH": ":".join(filter(None, [inherited.get("PYTHONPATH"), str(python)])),
         **({} if online else _OFFLINE),

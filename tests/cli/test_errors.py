@@ -39,6 +39,16 @@ WRONG = {
     "no value": (("sync", "--project"), "sync", "option `--project` requires an argument"),
     "no directory": (("sync", "--project", "nowhere"), "sync", ": directory `nowhere` does not exist"),
     "both": (("sync", "--locked", "--frozen"), "sync", "`--locked` and `--frozen` exclude each other"),
+    "none of few": (
+        ("completion",),
+        "completion",
+        "missing argument `{bash|zsh|fish}`: one of bash, zsh, fish",
+    ),
+    "online, offline": (
+        ("run", "--online", "--offline", "m"),
+        "run",
+        "`--online` and `--offline` contradict",
+    ),
     "no verb": (("--offline",), None, "no command given"),
 }
 
@@ -247,6 +257,15 @@ def test_offline_says_who_asked_for_it(
     assert (code, name) == (2, "offline-missing")
     assert f"(`{told}`)" in error
     assert f"without `{told}`" in error
+
+
+def test_offline_of_env_is_told_as_such(site: Site) -> None:
+    lines = json.loads(site.run("env", "--json").stdout)["data"]["set"]
+    told = site.refusal(
+        "lock", "--no-capture", more={name: lines[name] for name in ("MLXK_ENV", "HF_HUB_OFFLINE")}
+    )[2]
+    assert f"(`MLXK_ENV={site.models}`)" in told
+    assert "`unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE`" in told
 
 
 @pytest.mark.parametrize("more", [{"HF_HUB_OFFLINE": "0"}, {"MLXK_OFFLINE": "0"}, {"HF_HUB_OFFLINE": ""}])

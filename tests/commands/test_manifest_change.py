@@ -128,3 +128,19 @@ def test_a_first_lock_that_fails_to_sync_leaves_none(loopback_hub: LoopbackHub, 
     before = contents(project.root)
     assert project.refusal("add", "org/two", "--no-capture")[:2] == (1, "hash-mismatch")
     assert contents(project.root) == before
+
+
+@pytest.mark.parametrize(
+    ("repo", "hint"),
+    [
+        ("org/two@", "write one after the `@`, or `org/two`"),
+        ("https://huggingface.co/org/two", "write `mlxk add org/two`"),
+        ("https://huggingface.co/org/two/tree/main", "write `mlxk add org/two`"),
+        ("again=org/one", "`mlxk add --dir one-again …`"),
+    ],
+)
+def test_what_add_cannot_mean_says_what_to_write(site: Site, repo: str, hint: str) -> None:
+    code, _, told = site.refusal("add", repo, "--frozen")
+    assert code == 2
+    assert hint in told
+    assert manifest(site) == MANIFEST

@@ -47,8 +47,11 @@ def test_what_was_said_before_is_part_of_the_question(tiny_models: Path, tmp_pat
     job: dict[str, object] = {"kind": name, "model": str(tiny_models / MODELS[name].repo), "max_tokens": 6}
     if name == "vision":
         job["image"] = str(write_png(tmp_path / "a.png"))
-    answers, result = said(tmp_path, "hello world\n\nhello fox\n/bye\nnever asked\n", system="please", **job)
+    answers, result = said(
+        tmp_path, "hello world\n\nhello fox\n/help\n/bye\nnever asked\n", system="please", **job
+    )
     assert result["output"] == {"turns": 2}
+    assert "/bye or Ctrl-D ends the chat" in answers[2]
     driver = Driver(tiny_models, tmp_path)
     history = [{"role": "user", "content": "hello world"}, {"role": "assistant", "content": answers[0]}]
     again = driver.run(

@@ -182,7 +182,10 @@ def test_two_models_cannot_share_a_directory_on_any_filesystem(repo: str, key: s
 def test_a_clash_says_how_to_end_it() -> None:
     with pytest.raises(ManifestError) as caught:
         parse_manifest('[models.a]\nrepo = "org/name"\n[models.b]\nrepo = "other/name"')
-    assert caught.value.hint == 'give one of them a directory of its own: `dir = "name-b"`'
+    assert (
+        caught.value.hint
+        == 'give one of them a directory of its own: `dir = "name-b"`, or `mlxk add --dir name-b …`'
+    )
 
 
 def test_directories_that_differ_only_in_unicode_form_clash() -> None:
