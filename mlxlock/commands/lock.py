@@ -91,7 +91,12 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
         _tell_unanswered(manifest, after, ports)
     changed = after != before if options.dry_run else write_lockfile(project, after)
     report = lock_report(
-        before, after, changed=changed, capture=options.capture, dry_run=options.dry_run, proofs=proofs
+        before,
+        after,
+        changed=changed,
+        capture=options.capture,
+        dry_run=options.dry_run,
+        proofs=proofs,
     )
     return in_part(report, failed) if failed else report
 
@@ -178,6 +183,8 @@ def _locked(
     if not todo:
         environments = used_environments(kept, before.environments)
         return replace(before, models=_sorted(kept), environments=environments), ()
+    if options.dry_run and options.capture:
+        ports.on_event(Note(text="A dry run makes no first runs: what they bring may change, too"))
     if options.runs and not options.allow_lower:
         _refuse_lower(todo, ports)
     hub = LockedSource(ports.source(), before.models)

@@ -1,8 +1,9 @@
 """What `mlxk lock` answers: staleness for `--check`, and what a lock changed. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from mlxlock.commands.lock_changes import changes_data, told_changes
 from mlxlock.errors import (
     LockMissingError,
     LockStaleError,
@@ -17,7 +18,7 @@ from mlxlock.planning.policy import policy_problems
 from mlxlock.planning.relock import all_seen, unproven_runs
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest import Manifest
-from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
+from mlxlock.steps.report import Json, Line, Report, plural
 
 
 def check_report(manifest: Manifest, locked: Lockfile | None, *, capture: bool) -> Report:
@@ -88,13 +89,14 @@ def lock_report(
     proofs: Sequence[Proven] = (),
 ) -> Report:
     """What a lock changed, and which first runs are not proven."""
-    lines = [Line(*line) for line in _changes(before, after)]
+    lines = [Line(*line) for line in told_changes(before, after)]
     unproven = [model.name for model in after.models if any(unproven_runs(model))]
     verb = "would write" if dry_run else "wrote"
     lines.append(Line(f"{verb} models.lock" if changed else "models.lock is up to date", "good"))
     data: dict[str, Json] = {
         "changed": changed,
         "dry_run": dry_run,
+        "changes": changes_data(before, after),
         "models": [_model_data(model) for model in after.models],
         "unproven": list(unproven),
         "runs": [_run_data(proof) for proof in proofs],
@@ -121,7 +123,7 @@ def capture_report(
     lowered: Sequence[str],
 ) -> Report:
     """What `mlxk capture` changed, and which recorded proofs it left because the new ones say less."""
-    lines = [Line(*line) for line in _changes(before, after)]
+    lines = [Line(*line) for line in told_changes(before, after)]
     lines.append(Line("wrote models.lock" if changed else "models.lock is up to date", "good"))
     lines += [Line(line, "bad") for line in lowered]
     unproven = [proof.model.name for proof in proofs if proof.level == "unproven"]
@@ -182,40 +184,6 @@ def _run_data(proof: Proven) -> dict[str, Json]:
         ],
         "wrote": list(proof.wrote),
     }
-
-
-def _changes(before: Lockfile, after: Lockfile) -> Iterator[tuple[str] | tuple[str, str]]:
-    for model in after.models:
-        old = before.model(model.name)
-        if old == model:
-            continue
-        mark = "+" if old is None else "~"
-        size = human_bytes(model.snapshot.size_bytes)
-        yield (f"{mark} {model.name}  {model.repo} @ {model.commit[:12]}  {size}",)
-        yield from _brought(model)
-    for model in before.models:
-        if after.model(model.name) is None:
-            yield (f"- {model.name}",)
-
-
-def _brought(model: LockedModel) -> Iterator[tuple[str, str]]:
-    """What its first runs brought, and what is known of them."""
-    for artifact in model.artifacts:
-        files = plural(len(artifact.files), "file")
-        when = f", asked for at {artifact.when}" if artifact.when else ""
-        yield f"    brings {artifact.repo} @ {artifact.commit[:12]} ({files}{when})", "dim"
-    for download in model.effects.downloads:
-        when = f", asked for at {download.when}" if download.when else ""
-        yield f"    brings {download.url} ({human_bytes(download.size_bytes)}{when})", "dim"
-    if model.effects.writes:
-        yield f"    keeps {plural(len(model.effects.writes), 'file')} that its first runs made", "dim"
-    for each in model.denied:
-        yield f"    goes without {each.url}{', which is accepted' if each.accepted else ''}", "dim"
-    if model.trusts_remote_code:
-        yield "    executes code that its repo ships", "dim"
-    for proof in model.proofs:
-        alone = ", nothing compared" if proof.compared == "none" else ""
-        yield f"    {proof.first_run}: {proof.offline} offline, sandbox {proof.sandbox}{alone}", "dim"
 
 
 def _model_data(model: LockedModel) -> dict[str, Json]:

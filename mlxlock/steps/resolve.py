@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Final
 
 from mlxlock.errors import OfflineMissingError
-from mlxlock.planning.assemble import assemble_model, complete_model
+from mlxlock.planning.assemble import Complete, assemble_model, complete_model
 from mlxlock.planning.effects import with_effects
 from mlxlock.planning.relock import Decision
 from mlxlock.ports import BlobStore, Note, Ports, Wanted
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.names import Revision
-from mlxlock.spec.resolution import Resolution
+from mlxlock.spec.resolution import FileEntry, Resolution
 from mlxlock.steps.obtain import completer
 from mlxlock.steps.pinning import Key
 from mlxlock.steps.report import plural
@@ -94,7 +94,7 @@ def draft(
     What earlier first runs brought stays where none will bring it again, so that a pin of it is not answered
     yet; and what they proved stays where the entry is what they ran.
     """
-    complete = completer(store)
+    complete = _completer(store, decision.locked)
     resolution = resolutions.get(decision.model.name)
     if resolution is None:
         assert decision.locked is not None  # noqa: S101 - only `resolve` lacks an entry
@@ -105,6 +105,18 @@ def draft(
         return made
     kept = with_effects(replace(made, artifacts=locked.artifacts), locked.effects)
     return kept if capture else _not_run(kept, locked)
+
+
+def _completer(store: BlobStore, locked: LockedModel | None) -> Complete:
+    """What the store saw of a file, or else what the entry says that was seen of the same one."""
+    seen = completer(store)
+    known = {} if locked is None else {file.asserted(): file for file in locked.files}
+
+    def complete(file: FileEntry) -> FileEntry:
+        found = seen(file)
+        return found if found.seen else known.get(file.asserted(), found)
+
+    return complete
 
 
 def _not_run(made: LockedModel, locked: LockedModel) -> LockedModel:

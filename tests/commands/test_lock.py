@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,9 +152,9 @@ def test_one_model_is_upgraded_alone(loopback_hub: LoopbackHub, repo: Repo, proj
     project.write(CHAT + '[models.two]\nrepo = "org/two"\n')
     project.mlxk(*LOCK)
     stays = project.locked["two"]
-    moved = repo.commit(SECOND)
+    first, moved = repo.refs["refs/heads/main"], repo.commit(SECOND)
     other.commit(SECOND)
-    assert f"~ chat  {ONE} @ {moved[:12]}" in project.mlxk(*LOCK, "-P", "chat")
+    assert f"~ chat  {ONE} @ {first[:12]} → {moved[:12]}" in project.mlxk(*LOCK, "-P", "chat")
     assert project.locked["chat"]["commit"] == moved
     assert project.locked["two"] == stays
     code, kind, told = project.refusal(*LOCK, "-P", "caht")
@@ -202,6 +203,34 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(repo: Repo, project
     repo.commit(SECOND)
     assert project.data("lock", "--dry-run", "--upgrade")["changed"]
     assert contents(project.root) == before
+
+
+def test_an_upgrade_tells_what_moved_from_where_to_where_and_nothing_else(
+    loopback_hub: LoopbackHub, repo: Repo, project: Site
+) -> None:
+    steady = lock_with_artifact(loopback_hub, project)
+    project.write(f'[models.asr]\nrepo = "{steady.id}"\n{CHAT}')
+    project.mlxk(*LOCK)
+    project.mlxk("sync")
+    project.mlxk(*LOCK, "--upgrade")
+    assert "blake3" in project.locked["chat"]["files"][0]
+    before = project.lock_path.read_bytes()
+    shutil.rmtree(project.store)
+    told = project.mlxk("lock", "--upgrade", "--dry-run")
+    assert told == "models.lock is up to date\n"
+    assert project.data("lock", "--upgrade", "--dry-run")["changes"] == []
+    first = repo.refs["refs/heads/main"]
+    second = repo.commit(SECOND)
+    told = project.mlxk("lock", "--upgrade", "--dry-run")
+    assert f"~ chat  {ONE} @ {first[:12]} → {second[:12]}" in told
+    assert "2 files removed, 2 files changed, +9." in told
+    assert "asr" not in told
+    (change,) = project.data(*LOCK, "--upgrade-model", "chat")["changes"]
+    assert (change["model"], change["from"], change["to"]) == ("chat", first, second)
+    assert (change["files_added"], change["files_removed"], change["files_changed"]) == (0, 2, 2)
+    assert project.lock_path.read_bytes() != before
+    project.write(CHAT)
+    assert project.data(*LOCK)["changes"][0]["to"] is None
 
 
 def test_keep_going_locks_what_can_be_locked_and_keeps_the_rest_as_it_was(repo: Repo, project: Site) -> None:
