@@ -46,6 +46,7 @@ def locate(text: str, ports: Ports, project: Project | None) -> LocalModel:
     shelves = all_shelves(library, project)
     found = matches(asked, [shelf.models for shelf in shelves])
     if not found:
+        _refuse_unlocked(asked, project)
         raise _unknown(text, asked, shelves)
     if len(found) > 1:
         raise _ambiguous(text, found)
@@ -120,6 +121,16 @@ def _unknown(text: str, asked: Asked, shelves: Sequence[Shelf]) -> UsageError:
     if asked.revision is not None and matches(Asked(name=asked.name), [shelf.models for shelf in shelves]):
         return UsageError(f"`{shown(asked.name)}` is not here at `{shown(asked.revision)}`", hint=hint)
     return UsageError(f"no model `{shown(text)}`{did_you_mean(asked.name, names)}", hint=hint)
+
+
+def _refuse_unlocked(asked: Asked, project: Project | None) -> None:
+    if project is None or asked.revision is not None:
+        return
+    if read_manifest(project).model(asked.name) is not None:
+        raise UsageError(
+            f"`{shown(asked.name)}` is in `models.toml`, and not locked yet",
+            hint="run `mlxk lock`, then `mlxk sync`",
+        )
 
 
 def _ambiguous(text: str, found: Sequence[LocalModel]) -> UsageError:

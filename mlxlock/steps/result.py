@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mlxlock.errors import RuntimeMissingError
 from mlxlock.fs import open_regular
+from mlxlock.planning.runtime import PACKAGES
 from mlxlock.ports import Laboratory
 from mlxlock.spec.toml_text import shown
 
@@ -32,9 +33,10 @@ def raise_missing(result: Mapping[str, Any], laboratory: Laboratory) -> None:
     """
     error = result.get("error")
     if isinstance(error, dict) and error.get("type") == "missing-library":
-        python = laboratory.interpreter().python
+        python, message = laboratory.interpreter().python, str(error.get("message"))
+        named = message.partition(" ")[0]
         raise RuntimeMissingError(
-            shown(str(error.get("message"))),
-            hint=f"install it there (`{python} -m pip install …`), "
+            shown(message),
+            hint=f"install it there (`{python} -m pip install {named if named in PACKAGES else '…'}`), "
             f'or name another interpreter: `[sandbox] python = "..."`',
         )

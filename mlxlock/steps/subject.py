@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from mlxlock.errors import PolicyError, UsageError
+from mlxlock.errors import PolicyError, UnhealthyError, UsageError
+from mlxlock.planning.health import problems_of
 from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.planning.proving import locked_pins, needs_a_mirror
 from mlxlock.planning.run_job import RUNNABLE
@@ -82,6 +83,7 @@ def find_subject(wish: Wish, ports: Ports, project: Project | None) -> Subject:
 
     Raises:
         UsageError: No such model, or nobody knows how to run it.
+        UnhealthyError: Nobody knows, since its files are not whole.
         LockStaleError: The manifest asks for something else than the lock.
         DriftError: The workspace is not what the lock says.
         PolicyError: It would execute code that its repo ships.
@@ -92,7 +94,7 @@ def find_subject(wish: Wish, ports: Ports, project: Project | None) -> Subject:
     directory = found.directory.resolve()
     real = ports.library().model(directory) or found
     texts, told = texts_and_kind_at(directory, real.repo)
-    kind = _runnable(found.name, wish.kind or _declared_kind(directory, project) or told)
+    kind = _runnable(real, wish.kind or _declared_kind(directory, project) or told, ports)
     _refuse_code(found.name, texts, kind, allowed=wish.trust, cure="`--trust-remote-code` allows it")
     of_cache = real.where == "cache"
     holder = directory.parents[_HUB_ABOVE_SNAPSHOT] if of_cache else None
@@ -115,7 +117,7 @@ def _of_lock(found: LocalModel, wish: Wish, ports: Ports, project: Project) -> S
     root = project.workspace_root(manifest)
     refuse_unsynced(f"the workspace of `{model.name}`", [model], manifest, root, ports)
     texts, told = texts_and_kind(manifest, model, ports.store())
-    kind = _runnable(model.name, wish.kind or told)
+    kind = _runnable(found, wish.kind or told, ports)
     trusts = wish.trust or _allowed(manifest, model)
     allow = f'`remote-code = "allow"` in `[models.{model.name}]`, or `--trust-remote-code`, allows it'
     _refuse_code(model.name, texts, kind, allowed=trusts, cure=allow)
@@ -150,12 +152,19 @@ def _declared_kinds(directory: Path, project: Project) -> Iterator[str]:
             yield spec.kind
 
 
-def _runnable(name: str, kind: str | None) -> str:
+def _runnable(model: LocalModel, kind: str | None, ports: Ports) -> str:
     if kind in RUNNABLE:
         return kind
+    problems = problems_of(ports.library().facts(model)) if kind is None else ()
+    if problems:
+        raise UnhealthyError(
+            f"`{shown(model.name)}` is not whole: nothing tells what it is for",
+            details=problems,
+            hint="`mlxk clone` gets a model anew, `mlxk sync` what the lock names",
+        )
     what = f"models of kind `{kind}` cannot be run" if kind else "nothing tells what it is for"
     raise UsageError(
-        f"`{shown(name)}`: {what}", hint=f"if you know better, say `--kind` ({', '.join(RUNNABLE)})"
+        f"`{shown(model.name)}`: {what}", hint=f"if you know better, say `--kind` ({', '.join(RUNNABLE)})"
     )
 
 

@@ -321,13 +321,29 @@ def test_what_cannot_be_is_refused_before_anything_runs(
     assert place.python.calls() == []
 
 
+def test_a_model_that_is_not_whole_is_told_as_health_tells_it(place: Place) -> None:
+    (place.models / "chat" / "config.json").write_text("{broken")
+    code, name, told = place.refusal("run", "models/chat", "hi")
+    assert (code, name) == (1, "unhealthy")
+    (model,) = json.loads(place.run("health", "./models/chat", "--json").stdout)["data"]["models"]
+    assert [problem for problem in model["problems"] if problem not in json.loads(told)["details"]] == []
+
+
+def test_a_model_that_is_declared_and_not_locked_is_told_as_such(place: Place) -> None:
+    place.write('[models.vl]\nrepo = "org/vl"\n')
+    code, name, told = place.refusal("run", "vl", "hi")
+    assert (code, name) == (2, "usage")
+    assert "`vl` is in `models.toml`, and not locked yet" in told
+    assert "run `mlxk lock`" in told
+
+
 def test_a_kind_can_be_said(place: Place) -> None:
     assert place.call("models/blank", "hi", "--kind", "text")["job"]["kind"] == "text"
 
 
 def test_a_config_that_is_nested_too_deeply_is_an_answer_and_no_bug(place: Place) -> None:
     (place.models / "blank" / "config.json").write_text('{"a":' * 100_000)
-    assert place.refusal("run", "models/blank", "hi")[:2] == (2, "usage")
+    assert place.refusal("run", "models/blank", "hi")[:2] == (1, "unhealthy")
     code, kind, told = place.refusal("run", "models/blank", "hi", "--kind", "text")
     assert (code, kind) == (1, "policy")
     assert "nested too deeply" in told
@@ -365,7 +381,7 @@ def test_a_missing_library_is_ours_to_tell(place: Place) -> None:
     )
     code, name, told = place.refusal("run", "models/chat", "hi")
     assert (code, name) == (2, "runtime-missing")
-    assert "pip install" in told
+    assert "bin/python -m pip install mlx-lm`" in told
 
 
 def test_a_reader_that_has_enough_is_no_error(place: Place) -> None:
