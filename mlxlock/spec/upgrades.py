@@ -38,7 +38,7 @@ def upgrade(
     """
     version = document.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise LockfileError(f"`{name}` does not say its `version`", hint="run `mlxk lock` to write it anew")
+        raise LockfileError(f"`{name}` does not say its `version`")
     if version > current:
         raise LockNewerError(
             f"`{name}` has version {version}, and this mlxlock reads up to {current}",

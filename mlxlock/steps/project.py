@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what needs no project reads none, and need not know how
 
 MANIFEST_NAME: Final = "models.toml"
 LOCKFILE_NAME: Final = "models.lock"
+RESTORE: Final = f"restore it (`git checkout {LOCKFILE_NAME}`), or remove it and run `mlxk lock`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,11 @@ def read_lockfile_if_any(project: Project) -> Lockfile | None:
     data = _read(project.lockfile_path)
     if data is None:
         return None
-    return parse_lockfile(decode(data, LOCKFILE_NAME, LockfileError), LOCKFILE_NAME)
+    try:
+        return parse_lockfile(decode(data, LOCKFILE_NAME, LockfileError), LOCKFILE_NAME)
+    except LockfileError as error:
+        error.hint = error.hint or RESTORE
+        raise
 
 
 def write_lockfile(project: Project, lockfile: Lockfile) -> bool:

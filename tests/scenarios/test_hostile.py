@@ -85,6 +85,7 @@ LOCKS = {
     "no toml": ("version = ", "lock-invalid"),
     "newer": (locked("a.json").replace("version = 1", "version = 2", 1), "lock-newer"),
     "not utf-8": ("\udcff", "lock-invalid"),
+    "empty": ("", "lock-invalid"),
     "escapes": (locked("a\\u001b[2J.json"), "lock-invalid"),
 }
 
@@ -98,6 +99,7 @@ def test_a_bad_lock_is_one_error_and_changes_nothing(tmp_path: Path, case: str) 
     done = mlxk(tmp_path, "sync")
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\nhint: ") == 1
     assert "\x1b" not in done.stderr
     assert "Traceback" not in done.stderr
     for verb in ("lock", "verify"):
