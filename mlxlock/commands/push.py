@@ -7,15 +7,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Final
 
 from mlxlock.errors import PolicyError, RepoNotFoundError, UsageError
-from mlxlock.fs import hash_file
+from mlxlock.fs import CHUNK_BYTES, disk_errors, hash_file
 from mlxlock.ports import Edit, LocalModel, Ports, Published, Publisher
+from mlxlock.spec.model_facts import ModelFile
 from mlxlock.spec.names import RepoId, RepoPath, Revision
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.sentinel import is_hashed
 from mlxlock.spec.toml_text import shown
+from mlxlock.spec.weights import weight_format
 from mlxlock.steps.locate import locate
 from mlxlock.steps.project import Project
 from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
@@ -26,7 +29,9 @@ _SECRET_NAMES: Final = (
 )
 _SECRET_FOLDERS: Final = frozenset({".cache", ".venv", ".ssh", ".aws"})
 _TOKEN: Final = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b|\bapi_org_[A-Za-z0-9]{30,}\b")
-_SCANNED_BYTES: Final = 4 << 20
+_LONGEST_TOKEN: Final = 128
+_SMALL_BYTES: Final = 4 << 20
+"""Weights larger than this are not searched for tokens; everything else is, whatever its size."""
 _KEPT_THERE: Final = ".gitattributes"
 """The Hub makes one for every repo: it is never removed for not being here."""
 
@@ -113,12 +118,26 @@ def _files(model: LocalModel, ports: Ports) -> Mapping[RepoPath, int]:
     for file in files:
         if file.problem is not None:
             raise UsageError(f"`{model.directory / file.path}` is {file.problem}", hint="move it away")
-        if file.size_bytes <= _SCANNED_BYTES and _TOKEN.search((model.directory / file.path).read_bytes()):
+        if _is_searched(file) and _holds_token(model.directory / file.path):
             reason = f"`{model.directory / file.path}` holds a Hugging Face token; nothing was pushed"
             raise PolicyError(reason, hint="remove it there, and revoke it if anybody else has seen it")
     if not files:
         raise UsageError(f"`{model.directory}` has nothing to push")
     return {RepoPath(file.path): file.size_bytes for file in files}
+
+
+def _is_searched(file: ModelFile) -> bool:
+    return file.size_bytes <= _SMALL_BYTES or weight_format(RepoPath(file.path)) is None
+
+
+def _holds_token(path: Path) -> bool:
+    tail = b""
+    with disk_errors(path, doing="read"), path.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            if _TOKEN.search(tail + chunk):
+                return True
+            tail = (tail + chunk)[-_LONGEST_TOKEN:]
+    return False
 
 
 def _may_leave(path: str) -> bool:

@@ -117,15 +117,19 @@ def test_no_secret_no_cache_and_no_sentinel_is_ever_sent(site: Site, mine: Repo)
     assert held(mine) == {**FILES, ".gitattributes": b"x"}
 
 
-def test_a_file_that_holds_a_token_stops_the_push(site: Site, mine: Repo, loopback_hub: LoopbackHub) -> None:
-    before = mine.refs["refs/heads/main"]
-    (site.root / "tiny" / "train.json").write_text(json.dumps({"key": SECRET}))
+@pytest.mark.parametrize("before", [0, (1 << 20) - 20, 5 << 20], ids=["small", "torn by two reads", "large"])
+def test_a_file_that_holds_a_token_stops_the_push(
+    site: Site, mine: Repo, loopback_hub: LoopbackHub, before: int
+) -> None:
+    padding = "." * before
+    head = mine.refs["refs/heads/main"]
+    (site.root / "tiny" / "train.json").write_text(padding + json.dumps({"key": SECRET}))
     code, kind, told = site.refusal("push", "./tiny", MINE)
     assert (code, kind) == (1, "policy")
     assert "train.json" in told
     assert SECRET not in told
     assert not writes(loopback_hub)
-    assert mine.refs["refs/heads/main"] == before
+    assert mine.refs["refs/heads/main"] == head
 
 
 def test_a_branch_is_a_branch(site: Site, mine: Repo) -> None:
