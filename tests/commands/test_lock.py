@@ -115,10 +115,13 @@ def test_a_main_that_moves_between_two_requests_is_one_commit(
     if not hashes:
         loopback_hub.sloppy(redirects=True)
     loopback_hub.fault(moves_at, MoveRef(repo=ONE, commit=second))
-    project.write(entry("a") + entry("b", exclude=["*.md"]) + entry("c", revision=first[:7]))
+    entries = {"a": entry("a"), "b": entry("b", exclude=["*.md"]), "c": entry("c", revision=first[:7])}
+    if moves_at.endswith("/tree"):
+        del entries["c"]  # it may ask for the tree before the others ask what `main` is
+    project.write("".join(entries.values()))
     project.mlxk(*LOCK)
     commits = {name: model["commit"] for name, model in project.locked.items()}
-    assert commits == dict.fromkeys("abc", first)
+    assert commits == dict.fromkeys(entries, first)
     assert [file["path"] for file in project.locked["b"]["files"]] == [
         "config.json",
         "model.safetensors",
