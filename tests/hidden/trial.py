@@ -106,6 +106,7 @@ def _run_plainly(row: Row, path: Path, hub: LoopbackHub, root: Path) -> tuple[li
     model = MODELS[row.model]
     env = {
         "PATH": os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",  # the models are shared with other tests
         "HOME": str(root),
         "HF_HOME": str(root / "huggingface"),
         "HF_ENDPOINT": hub.endpoint,
