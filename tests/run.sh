@@ -8,6 +8,11 @@ export MLXK_TEST_CACHE="${MLXK_TEST_CACHE:-$PWD/.cache/tests}"
 venv="$PWD/.cache/venv"
 mkdir -p "$MLXK_TEST_CACHE"
 
+# A place of our own: what an earlier run left cannot matter, and nothing of this one stays.
+PYTEST_DEBUG_TEMPROOT="$(mktemp -d)"
+export PYTEST_DEBUG_TEMPROOT
+trap 'rm -rf "$PYTEST_DEBUG_TEMPROOT"' EXIT
+
 say() { printf '\n==> %s\n' "$*"; }
 
 system_packages() {
