@@ -6,15 +6,22 @@ A step of `lock`, before any first run.
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
-from mlxlock.errors import OfflineMissingError
+from mlxlock.errors import (
+    GatedError,
+    HubError,
+    OfflineMissingError,
+    RepoNotFoundError,
+    RevisionNotFoundError,
+)
 from mlxlock.planning.assemble import Complete, assemble_model, complete_model
 from mlxlock.planning.effects import with_effects
 from mlxlock.planning.relock import Decision
-from mlxlock.ports import BlobStore, Note, Ports, Wanted
+from mlxlock.ports import BlobStore, Note, Ports, Source, Wanted
 from mlxlock.spec.lockfile import LockedModel
-from mlxlock.spec.names import Revision
+from mlxlock.spec.names import ModelName, Revision
 from mlxlock.spec.resolution import FileEntry, Resolution
 from mlxlock.steps.obtain import completer
 from mlxlock.steps.pinning import Key
@@ -38,7 +45,7 @@ def resolve(
 
     Raises:
         OfflineMissingError: Offline, and the lock has not all of a commit that is asked for.
-        HubError: And its children.
+        HubError: And its children; the Hub's refusals all at once, with the models that ask.
     """
     asking = [decision for decision in decisions if decision.todo == "resolve"]
     if not asking:
@@ -47,11 +54,43 @@ def resolve(
     questions = {decision.model.name: _wanted(decision, kept) for decision in asking}
     distinct = tuple(dict.fromkeys(questions.values()))
     with ThreadPoolExecutor(max_workers=JOBS) as pool:
-        answers = dict(zip(distinct, pool.map(ports.source().resolve, distinct), strict=True))
+        told = dict(zip(distinct, pool.map(partial(_ask, ports.source()), distinct), strict=True))
+    answers = _answers(told, questions)
     return {
         decision.model.name: _as_asked(decision, _enough(decision, answers[questions[decision.model.name]]))
         for decision in asking
     }
+
+
+def _ask(source: Source, wanted: Wanted) -> Resolution | HubError:
+    """The answer, or a refusal that says nothing of what other repos will answer."""
+    try:
+        return source.resolve(wanted)
+    except (RepoNotFoundError, RevisionNotFoundError, GatedError) as problem:
+        return problem
+
+
+def _answers(
+    told: Mapping[Wanted, Resolution | HubError], questions: Mapping[ModelName, Wanted]
+) -> dict[Wanted, Resolution]:
+    """The answers, when each is one.
+
+    Raises:
+        HubError: The first refusal, with every model whose question was refused.
+    """
+    refused = {wanted: answer for wanted, answer in told.items() if isinstance(answer, HubError)}
+    if not refused:
+        return {wanted: answer for wanted, answer in told.items() if isinstance(answer, Resolution)}
+    asking = {wanted: [name for name, asked in questions.items() if asked == wanted] for wanted in refused}
+    first = next(iter(refused.values()))
+    if len(refused) == 1:
+        names = ", ".join(f"`{name}`" for names in asking.values() for name in names)
+        raise type(first)(
+            first.reason, hint=first.hint, details=(*first.details, f"needed by {names}")
+        ) from first
+    lines = [f"`{name}`: {answer.reason}" for wanted, answer in refused.items() for name in asking[wanted]]
+    reason = f"{plural(len(lines), 'model')} cannot be resolved"
+    raise type(first)(reason, hint=first.hint, details=tuple(lines)) from first
 
 
 def _enough(decision: Decision, answer: Resolution) -> Resolution:

@@ -432,6 +432,23 @@ def test_what_the_hub_does_not_have_is_one_error_and_no_lock(
     assert contents(project.root) == {"models.toml": manifest.encode()}
 
 
+def test_every_model_that_the_hub_refuses_is_named_at_once(repo: Repo, project: Site) -> None:
+    assert repo.id == ONE
+    absent = '[models.speech]\nrepo = "org/absent"\n'
+    project.write(CHAT + absent)
+    code, kind, told = project.refusal(*LOCK)
+    assert (code, kind) == (2, "repo-not-found")
+    assert "there is no repo `org/absent`" in told
+    assert "needed by `speech`" in told
+    project.write(CHAT + absent + entry("old", revision="v9"))
+    done = project.run(*LOCK)
+    assert done.returncode == 2
+    assert "error: 2 models cannot be resolved" in done.stderr
+    assert "`speech`: there is no repo `org/absent`" in done.stderr
+    assert f"`old`: `{ONE}` has no revision `v9`" in done.stderr
+    assert not project.lock_path.exists()
+
+
 def test_a_lock_of_a_newer_revision_is_used_and_never_written(repo: Repo, project: Site) -> None:
     assert repo.id == ONE
     project.write(CHAT)
