@@ -57,7 +57,7 @@ def _directory(pattern: str, library: Library) -> Path | None:
 
 def _everything(
     library: Library, project: Project | None, ports: Ports
-) -> tuple[Sequence[Shelf], Mapping[str, LockState]]:
+) -> tuple[Sequence[Shelf], Mapping[Path, LockState]]:
     """All shelves; a project that cannot be read is told, and hides no other model."""
     states = lock_states_of(project, ports)
     try:

@@ -26,7 +26,7 @@ def show(ports: Ports, project: Project | None, options: ShowOptions) -> Report:
         DiskError: A file cannot be read.
     """
     model = locate(options.model, ports, project)
-    states = lock_states_of(project, ports) if model.where == "lock" else {}
+    states = lock_states_of(project, ports) if model.where != "cache" else {}
     looked = _compared(look_at(model, ports, states), ports)
     hashes = ports.library().hashes(model, ports.on_event) if options.files and looked.facts.files else {}
     data: dict[str, Json] = {"model": model_object(looked), "problems": list(looked.problems)}

@@ -8,11 +8,11 @@ from mlxlock.planning.layout import lay_out
 from mlxlock.planning.levels import offline_of, sandbox_of, standing
 from mlxlock.planning.plan import Inventory
 from mlxlock.planning.relock import all_seen, unproven_runs
-from mlxlock.planning.verdict import Verdict, judge
+from mlxlock.planning.verdict import Finding, Verdict, cure_of, judge
 from mlxlock.ports import Ports, Workspace
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.steps.project import Project, read_lockfile_if_any, read_manifest, warn_of_newer
-from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes, plural
+from mlxlock.steps.report import Columns, Json, Line, Report, human_bytes, plural, some_of
 from mlxlock.steps.selection import Selection, chosen_models, left_out, seen_models, sync_command
 
 
@@ -36,19 +36,22 @@ def status(project: Project, ports: Ports, options: StatusOptions) -> Report:
     models = chosen_models(manifest, lockfile or Lockfile(), options.selection)
     seen = seen_models(models, ports.store())
     workspace = ports.workspace(project.workspace_root(manifest))
-    states = [(model, _state(model, workspace)) for model in seen]
+    verdicts = [_verdict(model, workspace) for model in seen]
+    states = [(model, word) for model, (word, _) in zip(seen, verdicts, strict=True)]
+    findings = tuple(finding for _, found in verdicts for finding in found)
     absent = left_out(manifest, lockfile or Lockfile(), options.selection)
     bad = [model.name for model, state in states if state != "in place"]
     cure = sync_command(manifest, bad)
-    return _report(states, reasons, absent, cure, locked=lockfile is not None)
+    return _report(states, reasons, absent, findings, cure, locked=lockfile is not None)
 
 
-def _state(model: LockedModel, workspace: Workspace) -> str:
+def _verdict(model: LockedModel, workspace: Workspace) -> tuple[str, tuple[Finding, ...]]:
     if not all_seen(model):
-        return "not fetched"
+        return "not fetched", ()
     tree = lay_out([model])
     inventory = workspace.scan(tree)
-    return _word(judge(tree, inventory), inventory)
+    verdict = judge(tree, inventory)
+    return _word(verdict, inventory), verdict.findings
 
 
 def _word(verdict: Verdict, inventory: Inventory) -> str:
@@ -63,6 +66,7 @@ def _report(
     states: Sequence[tuple[LockedModel, str]],
     reasons: tuple[str, ...],
     absent: Mapping[str, str],
+    findings: tuple[Finding, ...],
     cure: str,
     *,
     locked: bool,
@@ -87,6 +91,8 @@ def _report(
     if absent:
         whose = ", ".join(f"`{name}` ({why})" for name, why in absent.items())
         lines.append(Line(f"{plural(len(absent), 'model')} left out: {whose}", "dim"))
+    foreign = [finding for finding in findings if finding.problem == "foreign"]
+    lines += [Line(text, "bad") for text in some_of([str(finding) for finding in foreign])]
     data: dict[str, Json] = {
         "locked": locked,
         "stale": list(reasons),
@@ -101,13 +107,16 @@ def _report(
             }
             for model, state in states
         ],
+        "foreign": [finding.path for finding in foreign],
     }
     if reasons:
         return _negative(data, lines, "lock-stale" if locked else "lock-missing", "run `mlxk lock`")
     if bad:
-        edited = any(state == "changed" for _, state in states)
-        hint = f"run `{cure} --repair` to replace what was edited" if edited else f"run `{cure}`"
-        return _negative(data, lines, "workspace-changed", hint)
+        problems = [finding.problem for finding in findings]
+        edited = {"changed", "obstructed"} & set(problems)
+        sync = f"run `{cure} --repair` to replace what was edited" if edited else f"run `{cure}`"
+        unfetched = [state for _, state in states if state == "not fetched"]
+        return _negative(data, lines, "workspace-changed", cure_of([*problems, *unfetched], sync))
     return Report(command="status", data=data, lines=(*lines, _agrees(model for model, _ in states)))
 
 

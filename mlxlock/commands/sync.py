@@ -4,19 +4,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mlxlock.errors import DriftError
-from mlxlock.planning.layout import lay_out
-from mlxlock.planning.plan import Change, Plan, make_plan
+from mlxlock.planning.layout import Tree, lay_out
+from mlxlock.planning.plan import Change, Inventory, Plan, make_plan
 from mlxlock.planning.relock import all_seen
-from mlxlock.ports import Note, Ports
+from mlxlock.ports import Note, Ports, Workspace
 from mlxlock.spec.digest import Blake3
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.names import RepoPath
 from mlxlock.spec.resolution import RemoteFile
+from mlxlock.spec.toml_text import shown
 from mlxlock.steps.freshness import check_fresh
 from mlxlock.steps.obtain import missing_from, needs_of, obtain
 from mlxlock.steps.project import Project, read_lockfile, read_manifest, refuse_borrowed
 from mlxlock.steps.rebuild import missing_effects, rebuild, refuse_unrebuildable
-from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
+from mlxlock.steps.report import Json, Line, Report, human_bytes, plural, some_of
 from mlxlock.steps.selection import Selection, chosen_models, seen_models, unseen_models
 
 
@@ -55,17 +56,14 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
     lockfile = read_lockfile(project)
     check_fresh(manifest, lockfile, ports, frozen=options.frozen)
     chosen = chosen_models(manifest, lockfile, options.selection)
-    root = project.workspace_root(manifest)
-    workspace = ports.workspace(root)
+    workspace = ports.workspace(project.workspace_root(manifest))
     unseen = missing_from(ports.store(), needs_of(unseen_models(chosen)))
     if unseen and options.dry_run:
         return _would_fetch(chosen, unseen)
     obtain(unseen, ports)
     models = seen_models(chosen, ports.store())
     tree = lay_out(models)
-    inventory = workspace.scan(tree)
-    if not inventory.owned:
-        refuse_borrowed(project, root)
+    inventory = _scanned(workspace, tree, project, ports)
     spared = () if options.exact else _paths_of_others(lockfile, chosen, ports)
     plan = make_plan(tree, inventory, spared=spared, repair=options.repair)
     _refuse_changes(plan)
@@ -85,6 +83,16 @@ def sync(project: Project, ports: Ports, options: SyncOptions) -> Report:
     for path in plan.kept:
         ports.on_event(Note(text=f"`{path}` was edited and is no longer needed: left alone", level="warning"))
     return _report(plan, models, 0, dry_run=False)
+
+
+def _scanned(workspace: Workspace, tree: Tree, project: Project, ports: Ports) -> Inventory:
+    """What is there; what is not in the lock is told, and stays."""
+    inventory = workspace.scan(tree)
+    if not inventory.owned:
+        refuse_borrowed(project, workspace.root)
+    for text in some_of([f"`{shown(path)}` is not in the lock: left alone" for path in inventory.strays]):
+        ports.on_event(Note(text=text, level="warning"))
+    return inventory
 
 
 def _would_fetch(models: tuple[LockedModel, ...], unseen: Mapping[RemoteFile, str]) -> Report:

@@ -4,16 +4,18 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.policy import policy_problems
-from mlxlock.planning.verdict import Finding, Verdict, judge
+from mlxlock.planning.verdict import Finding, Verdict, cure_of, judge
 from mlxlock.ports import Ports
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.steps.project import Project, read_lockfile, read_manifest, warn_of_newer
 from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 from mlxlock.steps.selection import Selection, chosen_models, seen_models
+
+_SYNC: Final = "run `mlxk sync` to restore what is missing, `mlxk sync --repair` to replace what was changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def _report(verdict: Verdict, refusals: tuple[str, ...]) -> Report:
     return negative(
         error_code="workspace-changed",
         message=f"the workspace is not what the lock says: {count}",
-        hint="run `mlxk sync` to restore what is missing, `mlxk sync --repair` to replace what was changed",
+        hint=cure_of([finding.problem for finding in verdict.findings], _SYNC),
     )
 
 
@@ -94,6 +96,8 @@ def _finding(finding: Finding) -> dict[str, Json]:
 
 
 def _told(finding: Finding) -> str:
+    if finding.expected is None:
+        return f"not in the lock: {finding.path}"
     if finding.actual is None:
         return f"missing: {finding.path}"
     expected, actual = _short(finding.expected), _short(finding.actual)

@@ -166,5 +166,6 @@ def _spoilt(trial: Trial, bench: Bench, laboratory: Laboratory) -> tuple[str, ..
     tree = lay_out([trial.model])
     verdict = judge(tree, laboratory.workspace(bench.workspace).scan(tree))
     own = f"{trial.model.directory}/"
-    paths = [finding.path for finding in verdict.findings if finding.path.startswith(own)]
+    laid_out = [finding for finding in verdict.findings if finding.problem != "foreign"]
+    paths = [finding.path for finding in laid_out if finding.path.startswith(own)]
     return tuple(path.removeprefix(own) for path in paths)

@@ -103,9 +103,14 @@ Node = FileNode | TextNode | SentinelNode | LinkNode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """Every path the workspace must have, relative to its root; directories are implied."""
+    """Every path the workspace must have, relative to its root; directories are implied.
+
+    Attributes:
+        closed: Directories of models: a library may load whatever else stands there.
+    """
 
     nodes: Mapping[RepoPath, Node]
+    closed: tuple[str, ...] = ()
 
     def files(self) -> Iterator[tuple[RepoPath, FileNode]]:
         """Each file that comes from the store."""
@@ -133,7 +138,10 @@ def lay_out(models: Iterable[LockedModel]) -> Tree:
             _add(nodes, _artifact_nodes(artifact, f"{model.name}: {artifact.repo}"))
         _add(nodes, _effect_nodes(model))
     _add(nodes, _ref_nodes(chosen))
-    return Tree(nodes={RepoPath(path): nodes[path] for path in sorted(nodes)})
+    return Tree(
+        nodes={RepoPath(path): nodes[path] for path in sorted(nodes)},
+        closed=tuple(model.directory for model in chosen),
+    )
 
 
 def _add(nodes: dict[str, Node], more: Iterable[tuple[str, Node]]) -> None:

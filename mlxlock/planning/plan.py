@@ -49,10 +49,13 @@ class Inventory:
     Attributes:
         found: Each path of the tree, or of `owned`, that exists.
         owned: What earlier syncs wrote, and what they wrote there (`blake3 hex`, or `-> target`).
+        strays: What else stands in the tree's closed directories, as the disk spells it; a directory that
+            leads to no path of the tree is one stray, and ends with `/`.
     """
 
     found: Mapping[RepoPath, Found]
     owned: Mapping[RepoPath, str]
+    strays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

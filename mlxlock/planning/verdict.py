@@ -1,6 +1,6 @@
 """Judges what a scan found against the lock. A negative verdict is an answer, not an exception."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -15,7 +15,9 @@ from mlxlock.planning.plan import (
     found_content,
     holds,
 )
-from mlxlock.spec.names import RepoPath
+from mlxlock.spec.toml_text import shown
+
+Problem = Literal["missing", "changed", "obstructed", "foreign"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +25,23 @@ class Finding:
     """One path that is not as the lock says.
 
     Attributes:
-        expected: `blake3:<hex>` or `-> target`.
-        actual: The same of what is there, or what stands in the way; None when nothing is there.
+        path: Safe to show.
+        expected: `blake3:<hex>` or `-> target`; None for what the lock does not have.
+        actual: The same of what is there, or what stands in the way; None when nothing is there, or when
+            nobody looked into it.
         source: Which model (and artifact) needs it; empty for paths that belong to the workspace.
     """
 
-    path: RepoPath
-    problem: Literal["missing", "changed", "obstructed"]
-    expected: str
+    path: str
+    problem: Problem
+    expected: str | None
     actual: str | None
     source: str = ""
+
+    def __str__(self) -> str:
+        """What is wrong, in a few words."""
+        what = "not in the lock" if self.problem == "foreign" else self.problem
+        return f"{what}: `{self.path}`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +60,25 @@ class Verdict:
 
     @property
     def clean(self) -> bool:
-        """Whether everything is there, and nothing differs."""
+        """Whether everything is there, and nothing differs, and nothing else is."""
         return not self.findings
 
 
 def judge(tree: Tree, inventory: Inventory) -> Verdict:
-    """Compare every path of the tree with what was found."""
+    """Compare every path of the tree with what was found, and hold what else is there against it."""
     return Verdict(
-        findings=tuple(_findings(tree, inventory)),
+        findings=(*_findings(tree, inventory), *map(_foreign, inventory.strays)),
         files=len(tree.nodes),
         size_bytes=sum(node.file.size_bytes for _, node in tree.files()),
     )
+
+
+def cure_of(problems: Collection[str], sync: str) -> str:
+    """What to do about them, where `sync` says what mends all but what is foreign."""
+    away = "move what is not in the lock out of the model's directory"
+    if "foreign" not in problems:
+        return sync
+    return away if set(problems) == {"foreign"} else f"{away}, and {sync}"
 
 
 def _findings(tree: Tree, inventory: Inventory) -> Iterator[Finding]:
@@ -78,7 +95,11 @@ def _findings(tree: Tree, inventory: Inventory) -> Iterator[Finding]:
         )
 
 
-def _problem(found: Found | None) -> Literal["missing", "changed", "obstructed"]:
+def _foreign(stray: str) -> Finding:
+    return Finding(path=shown(stray), problem="foreign", expected=None, actual=None)
+
+
+def _problem(found: Found | None) -> Problem:
     match found:
         case None:
             return "missing"

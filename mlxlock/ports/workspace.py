@@ -32,7 +32,7 @@ class Workspace(Protocol):
         ...
 
     def scan(self, tree: Tree, *, content: bool = False) -> Inventory:
-        """What is there, of all that `tree` names and of all that an earlier sync left.
+        """What is there, of all that `tree` names, of all that an earlier sync left, and else in models.
 
         Args:
             tree: What should be there.

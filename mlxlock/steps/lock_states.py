@@ -1,11 +1,12 @@
 """What of the project's models is not as the lock says: a step of `list`, `show` and `health`. Only reads."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from mlxlock.errors import MlxlockError
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.relock import all_seen
-from mlxlock.planning.verdict import judge
+from mlxlock.planning.verdict import Finding, judge
 from mlxlock.ports import Note, Ports, Workspace
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.selection import Selection, is_for
@@ -14,8 +15,8 @@ from mlxlock.steps.project import Project, read_lockfile_if_any, read_manifest
 from mlxlock.steps.selection import environment_of, left_out, seen_models, sync_command
 
 
-def lock_states(project: Project, ports: Ports) -> Mapping[str, LockState]:
-    """What is to be said of each locked model, by name.
+def lock_states(project: Project, ports: Ports) -> Mapping[Path, LockState]:
+    """What is to be said of each locked model, by its directory.
 
     Reads only files whose stat is not the one that `sync` saw.
 
@@ -27,9 +28,10 @@ def lock_states(project: Project, ports: Ports) -> Mapping[str, LockState]:
     absent = left_out(manifest, lockfile, Selection())
     environment = environment_of(manifest)
     elsewhere = {spec.name for spec in manifest.models if not is_for(spec, environment)}
-    workspace = ports.workspace(project.workspace_root(manifest))
+    root = project.workspace_root(manifest)
+    workspace = ports.workspace(root)
     return {
-        model.name: LockState(
+        root / model.directory: LockState(
             drift=_drift(model, workspace) if all_seen(model) else None,
             left_out=absent.get(model.name),
             elsewhere=model.name in elsewhere,
@@ -42,10 +44,14 @@ def lock_states(project: Project, ports: Ports) -> Mapping[str, LockState]:
 def _drift(model: LockedModel, workspace: Workspace) -> tuple[str, ...]:
     tree = lay_out([model])
     verdict = judge(tree, workspace.scan(tree))
-    return tuple(f"`{finding.path}` is {finding.problem}" for finding in verdict.findings)
+    return tuple(map(_told, verdict.findings))
 
 
-def lock_states_if_any(project: Project, ports: Ports) -> Mapping[str, LockState]:
+def _told(finding: Finding) -> str:
+    return f"`{finding.path}` is {'not in the lock' if finding.problem == 'foreign' else finding.problem}"
+
+
+def lock_states_if_any(project: Project, ports: Ports) -> Mapping[Path, LockState]:
     """The same; a project that cannot be read is told, and hides no other model."""
     try:
         return lock_states(project, ports)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mlxlock.errors import DiskError
 from mlxlock.planning.description import Description, describe
@@ -67,15 +68,15 @@ class Looked:
         return None if self.model.sentinel is None else self.model.sentinel.content_hash
 
 
-def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[str, LockState]) -> Looked:
+def look_at(model: LocalModel, ports: Ports, lock_states: Mapping[Path, LockState]) -> Looked:
     """Look at its files, without reading its weights.
 
     Args:
         model: The model.
         ports: Of them the library and what is installed.
-        lock_states: As `lock_states` told of the project's models.
+        lock_states: As `lock_states` told of the project's models: also of one that was named by its path.
     """
-    state = lock_states.get(model.name) if model.where == "lock" else None
+    state = lock_states.get(model.directory)
     drift = None if state is None else state.drift
     absent = model.where == "lock" and not model.directory.exists()
     try:
@@ -118,7 +119,7 @@ def _modified(model: LocalModel, ports: Ports, drift: tuple[str, ...] | None) ->
     return None if made is None else not made
 
 
-def lock_states_of(project: Project | None, ports: Ports) -> Mapping[str, LockState]:
+def lock_states_of(project: Project | None, ports: Ports) -> Mapping[Path, LockState]:
     """As `lock_states.lock_states_if_any`; without a project nothing of locks is imported."""
     if project is None:
         return {}

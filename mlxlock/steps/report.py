@@ -5,10 +5,11 @@ Owns the values only; `render` decides how they look. No command prints.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Style = Literal["plain", "good", "bad", "warning", "dim", "title", "hint"]
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +76,9 @@ def human_bytes(size_bytes: int) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 file`, `2 files`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def some_of(texts: Sequence[str]) -> tuple[str, ...]:
+    """The first of many lines, and how many more there are."""
+    more = len(texts) - _SHOWN
+    return (*texts[:_SHOWN], *((f"and {more} more",) if more > 0 else ()))

@@ -13,6 +13,7 @@ from mlxlock.errors import PolicyError, UnhealthyError, UsageError
 from mlxlock.planning.health import problems_of
 from mlxlock.planning.layout import CACHE_DIR
 from mlxlock.planning.proving import locked_pins, needs_a_mirror
+from mlxlock.planning.relock import all_seen
 from mlxlock.planning.run_job import RUNNABLE
 from mlxlock.ports import LocalModel, Ports
 from mlxlock.spec.inspection import remote_code
@@ -26,6 +27,7 @@ from mlxlock.steps.inspected import texts_and_kind, texts_and_kind_at
 from mlxlock.steps.locate import locate
 from mlxlock.steps.pinning import Key, pins_of
 from mlxlock.steps.project import Project, read_lockfile, read_lockfile_if_any, read_manifest
+from mlxlock.steps.selection import seen_models
 from mlxlock.steps.synced import refuse_unsynced
 
 _HUB_ABOVE_SNAPSHOT: Final = 2
@@ -92,6 +94,7 @@ def find_subject(wish: Wish, ports: Ports, project: Project | None) -> Subject:
     if found.where == "lock" and project is not None:
         return _of_lock(found, wish, ports, project)
     directory = found.directory.resolve()
+    _refuse_drift_at(directory, ports, project)
     real = ports.library().model(directory) or found
     texts, told = texts_and_kind_at(directory, real.repo)
     kind = _runnable(real, wish.kind or _declared_kind(directory, project) or told, ports)
@@ -138,18 +141,37 @@ def _allowed(manifest: Manifest, model: LockedModel) -> bool:
     return spec is not None and remote_code_of(manifest, spec) == "allow"
 
 
+def _refuse_drift_at(directory: Path, ports: Ports, project: Project | None) -> None:
+    """A locked model is held to the lock also where a path names it."""
+    for model, root in _locked_at(directory, project):
+        seen = seen_models([model], ports.store())
+        if project is not None and all(map(all_seen, seen)):
+            what, manifest = f"the workspace of `{model.name}`", read_manifest(project)
+            refuse_unsynced(what, seen, manifest, root, ports)
+
+
 def _declared_kind(directory: Path, project: Project | None) -> str | None:
     """The kind that the manifest gives the model in this directory, however that was named."""
     return None if project is None else next(_declared_kinds(directory, project), None)
 
 
 def _declared_kinds(directory: Path, project: Project) -> Iterator[str]:
-    manifest, lockfile = read_manifest(project), read_lockfile_if_any(project)
-    root = project.workspace_root(manifest)
-    for model in lockfile.models if lockfile else ():
+    manifest = read_manifest(project)
+    for model, _ in _locked_at(directory, project):
         spec = manifest.model(model.name)
-        if spec is not None and spec.kind and (root / model.directory).resolve() == directory:
+        if spec is not None and spec.kind:
             yield spec.kind
+
+
+def _locked_at(directory: Path, project: Project | None) -> Iterator[tuple[LockedModel, Path]]:
+    """The project's model in this directory, with the workspace's root, however the directory was named."""
+    if project is None:
+        return
+    root = project.workspace_root(read_manifest(project))
+    lockfile = read_lockfile_if_any(project)
+    for model in lockfile.models if lockfile else ():
+        if (root / model.directory).resolve() == directory:
+            yield model, root
 
 
 def _runnable(model: LocalModel, kind: str | None, ports: Ports) -> str:

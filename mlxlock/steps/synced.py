@@ -9,7 +9,7 @@ from pathlib import Path
 from mlxlock.errors import DriftError
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.relock import all_seen
-from mlxlock.planning.verdict import judge
+from mlxlock.planning.verdict import cure_of, judge
 from mlxlock.ports import Ports
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest import Manifest
@@ -55,18 +55,20 @@ def refuse_unsynced(
     found = list(_findings(seen_models(models, ports.store()), root, ports))
     if found:
         refuse_elsewhere(manifest, models)
+        sync = f"run `{sync_command(manifest, [model.name for model in models])}`"
         raise DriftError(
             f"{what} is not what the lock says",
-            details=tuple(found[:_MOST_TOLD]),
-            hint=f"run `{sync_command(manifest, [model.name for model in models])}`",
+            details=tuple(told for _, told in found[:_MOST_TOLD]),
+            hint=cure_of([problem for problem, _ in found], sync),
         )
 
 
-def _findings(models: Collection[LockedModel], root: Path, ports: Ports) -> Iterator[str]:
+def _findings(models: Collection[LockedModel], root: Path, ports: Ports) -> Iterator[tuple[str, str]]:
+    """Each problem, and how it is told."""
     for model in unseen_models(models):
-        yield f"not fetched: `{model.name}`"
+        yield "not fetched", f"not fetched: `{model.name}`"
     if not models:
         return
     tree = lay_out(filter(all_seen, models))
     for finding in judge(tree, ports.workspace(root).scan(tree)).findings:
-        yield f"{finding.problem}: `{finding.path}`"
+        yield finding.problem, str(finding)

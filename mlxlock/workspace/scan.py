@@ -31,6 +31,7 @@ from mlxlock.spec.names import RepoPath
 from mlxlock.workspace.contents import read_contents
 from mlxlock.workspace.index import Entry, Stamp, StatIndex
 from mlxlock.workspace.ownership import OWNERSHIP_PATH, Claims, parse_ownership
+from mlxlock.workspace.strays import find_strays
 
 Sight = Stamp | FoundLink | FoundOther
 """What an lstat shows: a regular file is only a stamp until its content is known."""
@@ -74,9 +75,10 @@ def scan(path: Path, tree: Tree, index: StatIndex, *, on_event: OnEvent) -> Scan
         claims = read_claims(root, on_event, tree.nodes)
         sights = dict(look(root, {*tree.nodes, *claims}))
         entries = _entries(root, sights, index, on_event)
+        strays = tuple(sorted(find_strays(root, tree, claims)))
     found = {at: _found(sight, entries.get(at)) for at, sight in sights.items()}
     found.update(_standing_in(found, tree, claims))
-    inventory = Inventory(found=found, owned=_owned(claims, found))
+    inventory = Inventory(found=found, owned=_owned(claims, found), strays=strays)
     return Scan(inventory=inventory, sights=sights, entries=entries, seen_ns=seen_ns)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -189,3 +190,40 @@ def test_a_stale_lock_stops_sync_unless_frozen(site: Site) -> None:
     assert done.returncode == 0, done.stderr
     assert "is stale" in done.stderr
     assert (site.models / "one/sub/vocab.txt").exists()
+
+
+def test_a_file_beside_the_locked_ones_is_told_by_every_verb_and_touched_by_none(site: Site) -> None:
+    site.mlxk("sync")
+    stray = site.models / "one" / "modeling_one.py"
+    stray.write_bytes(b"mine")
+    for verb in ("status", "verify"):
+        done = site.run(verb)
+        assert done.returncode == 1, done.stdout
+        assert re.search("not in the lock: `?one/modeling_one.py", done.stdout)
+        assert "hint: move what is not in the lock out of the model's directory" in done.stderr
+    for model in ("one", "./models/one"):
+        assert re.search(r"Modified: +yes", site.mlxk("show", model))
+        assert "`one/modeling_one.py` is not in the lock" in site.run("health", model).stdout
+        code, kind, told = site.refusal("run", model, "hi")
+        assert (code, kind) == (1, "workspace-changed")
+        assert "not in the lock: `one/modeling_one.py`" in told
+    code, kind, told = site.refusal("exec", "--", "true")
+    assert (code, kind) == (1, "workspace-changed")
+    assert "not in the lock: `one/modeling_one.py`" in told
+    done = site.run("sync", "--repair")
+    assert done.returncode == 0
+    assert done.stderr.count("`one/modeling_one.py` is not in the lock: left alone") == 1
+    assert stray.read_bytes() == b"mine"
+    stray.unlink()
+    assert "everything is as the lock says" in site.mlxk("status")
+
+
+def test_many_strays_are_told_in_few_lines(site: Site) -> None:
+    site.mlxk("sync")
+    for number in range(12):
+        (site.models / "one" / f"stray-{number}").touch()
+    for done in (site.run("sync"), site.run("status")):
+        told = done.stdout + done.stderr
+        assert told.count("stray-") == 5
+        assert "and 7 more" in told
+    assert len(json.loads(site.run("--json", "verify").stdout)["data"]["findings"]) == 12

@@ -1,5 +1,8 @@
 """Plans: everything needed and nothing else, no stranger touched, nothing left once they are carried out."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +17,7 @@ from mlxlock.planning.plan import (
     content_of,
     make_plan,
 )
-from mlxlock.planning.verdict import judge
+from mlxlock.planning.verdict import cure_of, judge
 from mlxlock.spec.digest import Blake3
 from mlxlock.spec.names import RepoPath
 from tests.planning.locks import artifact, model, seen
@@ -22,6 +25,7 @@ from tests.planning.locks import artifact, model, seen
 EMPTY = Inventory(found={}, owned={})
 EDITED = FoundFile(identity=Blake3("0" * 64), size_bytes=3)
 CONFIG = RepoPath("chat/config.json")
+AWAY = "move what is not in the lock out of the model's directory"
 
 
 def found_of(tree: Tree, path: RepoPath) -> Found:
@@ -156,6 +160,33 @@ def test_a_cachedir_tag_that_another_program_wrote_is_as_good() -> None:
     assert judge(tree, theirs).clean
     gone = Inventory(found={**there.found, tag: FoundLink(target="x")}, owned=there.owned)
     assert [change.path for change in make_plan(tree, gone).changed] == [tag]
+
+
+def test_what_else_stands_in_a_models_directory_is_a_finding_and_never_planned() -> None:
+    tree = lay_out([model()])
+    assert tree.closed == ("chat",)
+    there = built(tree)
+    more = replace(there, strays=("chat/extra/", "chat/\x1b[2Jz.safetensors"))
+    verdict = judge(tree, more)
+    assert not verdict.clean
+    assert [(finding.problem, finding.expected, finding.actual) for finding in verdict.findings] == [
+        ("foreign", None, None)
+    ] * 2
+    told = [str(finding) for finding in verdict.findings]
+    assert told == ["not in the lock: `chat/extra/`", "not in the lock: `chat/\\x1b[2Jz.safetensors`"]
+    assert make_plan(tree, more) == make_plan(tree, there)
+
+
+@pytest.mark.parametrize(
+    ("problems", "cure"),
+    [
+        (["missing", "changed"], "sync"),
+        (["foreign"], AWAY),
+        (["foreign", "missing", "foreign"], f"{AWAY}, and sync"),
+    ],
+)
+def test_no_sync_cures_what_is_foreign(problems: list[str], cure: str) -> None:
+    assert cure_of(problems, "sync") == cure
 
 
 def test_only_files_come_from_the_store() -> None:
