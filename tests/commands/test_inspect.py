@@ -39,7 +39,7 @@ def test_why_says_who_asked_for_a_repo_and_when(site: Site) -> None:
 def test_tree_draws_what_a_model_brings(site: Site) -> None:
     own, brought = site.locked["asr"]["commit"][:12], site.locked["asr"]["artifact"][0]["commit"][:12]
     assert site.mlxk("tree").splitlines() == [
-        f"asr  {MODEL} @ {own}  2.9 KiB",
+        f"asr  {MODEL} @ {own}  2.9 KiB  unproven",
         f"└── {TOK} @ {brought}  2 files, asked for at load",
     ]
     assert site.mlxk("tree", "--files").splitlines()[1:] == [
@@ -81,7 +81,8 @@ def status(site: Site, code: int) -> tuple[str, str]:
 def test_status_goes_with_the_workspace(site: Site) -> None:
     assert status(site, 1) == ("not fetched", "hint: run `mlxk sync`")
     site.mlxk("sync")
-    assert status(site, 0) == ("in place", "everything is as the lock says")
+    agrees = "everything is as the lock says; 1 model not proven offline: run `mlxk lock`"
+    assert status(site, 0) == ("in place", agrees)
     told = site.mlxk("status").splitlines()
     assert told[0].split() == ["Name", "Model", "Size", "Offline", "Workspace"]
     assert told[1].split()[:3] == ["asr", MODEL, "@"]
