@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlxlock.errors import UsageError
+from mlxlock.errors import ManifestMissingError, UsageError
 from mlxlock.planning.naming import Asked, matches
 from mlxlock.ports import LocalModel, Ports
 from mlxlock.spec.toml_text import shown
 from mlxlock.steps.locate import all_shelves
-from mlxlock.steps.project import Project
+from mlxlock.steps.project import Project, find_project, read_lockfile_if_any, read_manifest
 from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 
 
@@ -83,7 +83,7 @@ def rm(ports: Ports, project: Project | None, options: RmOptions) -> Report:
 
 def _found(text: str, ports: Ports, project: Project | None) -> _Going:
     library = ports.library()
-    path = library.path(text) if text.startswith(("/", "./", "../", "~/")) else None
+    path = library.path(text)
     if path is not None:
         return _workspace(path, ports, project)
     try:
@@ -107,6 +107,8 @@ def _found(text: str, ports: Ports, project: Project | None) -> _Going:
 def _unknown(asked: Asked, ports: Ports, project: Project | None) -> UsageError:
     shelves = all_shelves(ports.library(), project)
     for model in matches(Asked(name=asked.name), [shelf.models for shelf in shelves]):
+        if asked.name not in {model.name, model.repo, model.repo and model.repo.basename}:
+            continue  # nothing is offered for a part of its name
         if model.where == "lock":
             return UsageError(f"`{model.name}` is the project's", hint=f"use `mlxk remove {model.name}`")
         if model.where == "workspace":
@@ -122,18 +124,28 @@ def _workspace(path: Path, ports: Ports, project: Project | None) -> _Going:
         raise UsageError(f"`{path}` is no workspace of one model", hint="see `mlxk list --full-paths`")
     if model.sentinel is None or not model.sentinel.managed:
         raise UsageError(f"`{path}` has no sentinel: mlxk did not make it", hint="remove it yourself")
-    locked = [
-        each
-        for shelf in all_shelves(ports.library(), project)
-        for each in shelf.models
-        if each.where == "lock"
-    ]
-    for each in locked:
-        if os.path.realpath(each.directory) == os.path.realpath(path):
-            raise UsageError(
-                f"`{path}` is the project's `{each.name}`", hint=f"use `mlxk remove {each.name}`"
-            )
+    for owner in dict.fromkeys((project, _owner_of(path))):
+        if owner is not None:
+            _refuse_locked(path, owner, here=owner == project)
     return _Going(models=(model,), whole=True)
+
+
+def _owner_of(path: Path) -> Project | None:
+    """The project that a workspace stands in, wherever the call is made from."""
+    try:
+        return find_project(Path(os.path.realpath(path)).parent)
+    except ManifestMissingError:
+        return None
+
+
+def _refuse_locked(path: Path, owner: Project, *, here: bool) -> None:
+    root = owner.workspace_root(read_manifest(owner))
+    lockfile = read_lockfile_if_any(owner)
+    for model in lockfile.models if lockfile else ():
+        if os.path.realpath(root / model.directory) == os.path.realpath(path):
+            whose = "the project's" if here else f"of the project in `{owner.root}`, its"
+            cure = f"use `mlxk remove {model.name}`" + ("" if here else " there")
+            raise UsageError(f"`{path}` is {whose} `{model.name}`", hint=cure)
 
 
 def _cache_of(model: LocalModel) -> Path:

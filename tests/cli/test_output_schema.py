@@ -274,7 +274,7 @@ def test_the_schema_refuses_what_is_not_ours(change: Mapping[str, Any]) -> None:
     good = {
         "status": "success",
         "command": "status",
-        "data": {"locked": True, "stale": [], "models": []},
+        "data": {"locked": True, "stale": [], "models": [], "foreign": []},
         "error": None,
     }
     validator = Draft202012Validator(SCHEMA)

@@ -188,9 +188,9 @@ def test_rm_asks_and_without_a_terminal_refuses(site: Site, folder: Path) -> Non
 
 def test_rm_takes_a_workspace_by_its_path_only(site: Site) -> None:
     site.mlxk("clone", TINY)
-    code, _, told = site.refusal("rm", "tiny", "-y")
+    code, _, told = site.refusal("rm", "tin", "-y")
     assert code == 2
-    assert (site.root / "tiny").exists(), told
+    assert "tiny" not in told
     (site.root / "own").mkdir()
     (site.root / "own" / "config.json").write_text("{}")
     assert site.refusal("rm", "./own", "-y")[:2] == (2, "usage")
@@ -198,7 +198,7 @@ def test_rm_takes_a_workspace_by_its_path_only(site: Site) -> None:
     assert site.refusal("rm", "./link", "-y")[:2] == (2, "usage")
     assert site.refusal("rm", "./tiny", "./own", "-y")[:2] == (2, "usage")
     assert (site.root / "tiny").exists()
-    site.mlxk("rm", "./tiny", "-y")
+    site.mlxk("rm", "tiny", "-y")
     assert sorted(path.name for path in site.root.iterdir()) == [".hf_cache", "link", "own"]
 
 
@@ -211,5 +211,15 @@ def test_rm_leaves_what_the_lock_names(site: Site) -> None:
         code, _, told = site.refusal("rm", name, "-y")
         assert code == 2
         assert "mlxk remove chat" in told
+    outside = subprocess.run(
+        site.command("rm", str(site.models / "tiny"), "-y"),
+        cwd=site.root.parent,
+        env=site.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outside.returncode == 2
+    assert f"of the project in `{site.root}`, its `chat`" in outside.stderr
     site.mlxk("verify")
     assert json.loads((site.models / "tiny" / "config.json").read_bytes()) == {"v": 1}
