@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mlxlock.errors import UsageError
+from mlxlock.errors import ChildError, UsageError
 from mlxlock.ports import Ports
 from mlxlock.spec.toml_text import shown
 from mlxlock.steps.child import run_child
@@ -43,6 +43,6 @@ def exec_(project: Project, ports: Ports, options: ExecOptions) -> Report:
         command="exec",
         data={"exit_code": code},
         exit_code=code,
-        error_code="child-failed" if code else None,
+        error_code=ChildError.code if code else None,
         message=f"`{shown(options.argv[0])}` ended with exit code {code}" if code else None,
     )

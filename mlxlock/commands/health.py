@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlxlock.errors import DiskError
+from mlxlock.errors import DiskError, UnhealthyError
 from mlxlock.ports import Artifact, LocalModel, Ports
 from mlxlock.steps.locate import all_shelves, locate
 from mlxlock.steps.looked import (
@@ -109,7 +109,7 @@ def _report(looked: Sequence[Looked], artifacts: dict[Path, tuple[Artifact, ...]
         data=data,
         lines=lines,
         exit_code=1,
-        error_code="unhealthy",
+        error_code=UnhealthyError.code,
         message=f"{' and '.join(what)} unhealthy",
         hint="`mlxk clone` gets a model anew, `mlxk sync` what the lock names",
     )

@@ -108,7 +108,7 @@ def lock_report(
         data=data,
         lines=tuple(lines),
         exit_code=1,
-        error_code="proof-failed",
+        error_code=ProofError.code,
         message=f"not proven offline: {', '.join(f'`{name}`' for name in unproven)}",
         hint=_cure(proofs),
     )
@@ -142,7 +142,7 @@ def capture_report(
         data=data,
         lines=tuple(lines),
         exit_code=1,
-        error_code="proof-failed",
+        error_code=ProofError.code,
         message="proofs that say less than the recorded ones were not recorded"
         if lowered
         else f"not proven offline: {named}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal
 
+from mlxlock.errors import DriftError, PolicyError
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.policy import policy_problems
 from mlxlock.planning.verdict import Finding, Verdict, cure_of, judge
@@ -74,12 +75,12 @@ def _report(verdict: Verdict, refusals: tuple[str, ...]) -> Report:
     negative = partial(Report, command="verify", data=data, lines=tuple(lines), exit_code=1)
     if verdict.clean:
         return negative(
-            error_code="policy",
+            error_code=PolicyError.code,
             message=f"the workspace is as locked, but not as it must be: {count}",
             hint="see `[policy]` in `models.toml`, and `mlxk lock`",
         )
     return negative(
-        error_code="workspace-changed",
+        error_code=DriftError.code,
         message=f"the workspace is not what the lock says: {count}",
         hint=cure_of([finding.problem for finding in verdict.findings], _SYNC),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mlxlock.errors import ChildError
 from mlxlock.fs import disk_errors
 from mlxlock.ports import Note, Ports
 from mlxlock.steps.appeared import Contents, appeared, contents_of, data_of, told
@@ -110,7 +111,7 @@ def _failed(ran: Ran, data: Mapping[str, Json]) -> Report:
         command="run",
         data=data,
         exit_code=code,
-        error_code="child-failed",
+        error_code=ChildError.code,
         message=_reason(ran, error),
         hint="; ".join(_hints(ran)),
     )
