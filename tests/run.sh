@@ -10,6 +10,7 @@ mkdir -p "$MLXK_TEST_CACHE"
 
 # A place of our own: what an earlier run left cannot matter, and nothing of this one stays.
 PYTEST_DEBUG_TEMPROOT="$(mktemp -d)"
+chmod 755 "$PYTEST_DEBUG_TEMPROOT" # some tests become another user, who has to come by
 export PYTEST_DEBUG_TEMPROOT
 trap 'rm -rf "$PYTEST_DEBUG_TEMPROOT"' EXIT
 
