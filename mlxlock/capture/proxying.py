@@ -1,25 +1,21 @@
-"""A threaded HTTP proxy on a listener that someone else made: absolute URLs, and CONNECT with TLS ended here.
+"""An HTTP proxy on a loopback listener that someone made: absolute URLs, and CONNECT with TLS ended here.
 
-Owns connections, tunnels and the end of all of it. What a request means is the business of `Rules`. Whoever
-connects may be hostile: they name the password first, and are so many at most.
+Owns tunnels, and who may ask. What a request means is the business of `Rules`. Whoever connects may be
+hostile: they name the password first, and are so many at most.
 """
 
 import socket
-import socketserver
 import ssl
-import sys
-import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from hmac import compare_digest
 from http.server import BaseHTTPRequestHandler
 from typing import Final, Protocol
 
+from mlxlock.loopback import LoopbackServer, answering
+
 _MAX_CONNECTIONS: Final = 64
-_POLL_S: Final = 0.02
-_ACCEPT_S: Final = 5.0
-_FAREWELL_S: Final = 5.0
 _IDLE_S: Final = 600.0
 
 
@@ -57,10 +53,9 @@ class Rules(Protocol):
         ...
 
 
-@contextmanager
 def proxying(
     listener: socket.socket, rules: Rules, *, login: str, context: Callable[[str], ssl.SSLContext]
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Answer on a listener until the context is left; then every connection is cut.
 
     Args:
@@ -72,89 +67,17 @@ def proxying(
     Raises:
         BaseException: What a thread raised that was not the client's doing.
     """
-    server = _Server(listener.dup(), rules, login, context)
-    loop = threading.Thread(target=server.serve_forever, args=(_POLL_S,), name="egress", daemon=True)
-    loop.start()
-    try:
-        yield
-    finally:
-        server.stop()
-        loop.join(_FAREWELL_S)
-    if server.crashes:
-        raise server.crashes[0]
+    return answering(_Server(listener, rules, login, context))
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
-    block_on_close = False
-
+class _Server(LoopbackServer):
     def __init__(
         self, listener: socket.socket, rules: Rules, login: str, context: Callable[[str], ssl.SSLContext]
     ) -> None:
-        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        # A client that is gone between select and accept must not hold up the others.
-        self.socket.settimeout(_ACCEPT_S)
+        super().__init__(listener, _Handler, name="egress", max_connections=_MAX_CONNECTIONS, idle_s=_IDLE_S)
         self.rules = rules
         self.login = b"Basic " + b64encode(login.encode())
         self.context = context
-        self.crashes: list[BaseException] = []
-        # Second descriptors of the connections: the first ones become TLS sockets, each of one thread only.
-        self._open: dict[socket.socket, socket.socket] = {}
-        self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(_MAX_CONNECTIONS)
-        self._stopping = False
-
-    def stop(self) -> None:
-        """Cut every connection."""
-        with self._lock:
-            self._stopping = True
-            for connection in self._open.values():
-                _cut(connection)
-        self.shutdown()
-        self.server_close()
-
-    def process_request(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
-        """Give a connection a thread of its own, when there is room for it."""
-        if not isinstance(request, socket.socket):
-            raise TypeError("a stream server was given a datagram")
-        self._places.acquire()
-        request.settimeout(_IDLE_S)
-        with self._lock:
-            self._open[request] = request.dup()
-            if self._stopping:
-                _cut(request)
-        threading.Thread(
-            target=self.process_request_thread,
-            args=(request, client_address),
-            name="egress-client",
-            daemon=True,
-        ).start()
-
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        """Close a connection whose thread is done with it."""
-        if isinstance(request, socket.socket):
-            with self._lock, self._open.pop(request) as connection:
-                _cut(connection)
-        super().shutdown_request(request)
-        self._places.release()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Keep what went wrong here; a client that left is no error."""
-        del request, client_address
-        problem = sys.exception()
-        if problem is not None and not isinstance(problem, OSError):
-            self.crashes.append(problem)
-
-
-def _cut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # it was not connected any more
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,28 +1,23 @@
-"""A threaded HTTP/1.1 server on a listener that someone else made.
+"""HTTP/1.1 on a loopback listener that someone else made.
 
-Owns connections, request bodies of bounded size, ranges of files as they go out, and the end of all of it. It
-knows nothing of the Hub: a `Respond` turns each request into a reply. Whoever connects may be hostile.
+Owns request bodies of bounded size and ranges of files as they go out. It knows nothing of the Hub: a
+`Respond` turns each request into a reply. Whoever connects may be hostile.
 """
 
 import os
 import socket
-import socketserver
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Final, Protocol
 
+from mlxlock.loopback import LoopbackServer, answering
+
 MAX_BODY_BYTES: Final = 1 << 20
 _MAX_CONNECTIONS: Final = 128
-_POLL_S: Final = 0.02
-_ACCEPT_S: Final = 5.0
-_FAREWELL_S: Final = 5.0
 _PATIENCE_S: Final = 0.5
 _PIECE_BYTES: Final = 1 << 17
 
@@ -95,8 +90,7 @@ class Reply:
 Respond = Callable[[Request], Reply]
 
 
-@contextmanager
-def serving(listener: socket.socket, respond: Respond) -> Iterator[None]:
+def serving(listener: socket.socket, respond: Respond) -> AbstractContextManager[None]:
     """Answer on a listener until the context is left; then every connection is cut.
 
     Args:
@@ -106,94 +100,13 @@ def serving(listener: socket.socket, respond: Respond) -> Iterator[None]:
     Raises:
         BaseException: What a thread raised that was not the client's doing.
     """
-    server = _Server(listener.dup(), respond)
-    loop = threading.Thread(target=server.serve_forever, args=(_POLL_S,), name="mirror", daemon=True)
-    loop.start()
-    try:
-        yield
-    finally:
-        server.stop()
-        loop.join(_FAREWELL_S)
-    if server.crashes:
-        raise server.crashes[0]
+    return answering(_Server(listener, respond))
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
-    block_on_close = False
-
+class _Server(LoopbackServer):
     def __init__(self, listener: socket.socket, respond: Respond) -> None:
-        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        # A client that is gone between select and accept must not hold up the others.
-        self.socket.settimeout(_ACCEPT_S)
+        super().__init__(listener, _Handler, name="mirror", max_connections=_MAX_CONNECTIONS)
         self.respond = respond
-        self.crashes: list[BaseException] = []
-        self._open: dict[socket.socket, threading.Thread] = {}
-        self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(_MAX_CONNECTIONS)
-        self._stopping = False
-
-    @property
-    def stopping(self) -> bool:
-        """Whether nobody is served any more."""
-        return self._stopping
-
-    def stop(self) -> None:
-        """Cut every connection, and give the threads a moment to see it."""
-        with self._lock:
-            self._stopping = True
-            threads = list(self._open.values())
-            for connection in self._open:
-                _cut(connection)
-        self.shutdown()
-        self.server_close()
-        # One that is still fetching is left to it; what it brings stays in the store.
-        end = time.monotonic() + _FAREWELL_S
-        for thread in threads:
-            thread.join(max(end - time.monotonic(), 0))
-
-    def process_request(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
-        """Give a connection a thread of its own, when there is room for it."""
-        if not isinstance(request, socket.socket):
-            raise TypeError("a stream server was given a datagram")
-        self._places.acquire()
-        thread = threading.Thread(
-            target=self.process_request_thread,
-            args=(request, client_address),
-            name="mirror-client",
-            daemon=True,
-        )
-        with self._lock:
-            if self._stopping:
-                _cut(request)
-            self._open[request] = thread
-        thread.start()
-
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        """Close a connection whose thread is done with it."""
-        if isinstance(request, socket.socket):
-            with self._lock:
-                self._open.pop(request, None)
-        super().shutdown_request(request)
-        self._places.release()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Keep what went wrong here; a client that left is no error."""
-        del request, client_address
-        problem = sys.exception()
-        if problem is not None and not isinstance(problem, OSError):
-            self.crashes.append(problem)
-
-
-def _cut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # it was not connected any more
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -13,8 +13,8 @@ from mlxlock.spec.effects import Download
 from mlxlock.spec.resolution import RemoteFile, Resolution
 
 
-class OfflineSource:
-    """A `Source` that has only what the store has.
+class _Offline:
+    """What has only what the store has.
 
     Args:
         why: What asked for offline, e.g. `--offline`.
@@ -24,6 +24,19 @@ class OfflineSource:
     def __init__(self, why: str, cure: str | None = None) -> None:
         self._why = why
         self._hint = cure or f"run it once with a network, without `{why}`"
+
+    def _refuse_missing(self, missing: tuple[str, ...], asked: int, what: str) -> None:
+        if missing:
+            raise OfflineMissingError(
+                f"{len(missing)} of {asked} {what} are not in the store, "
+                f"and `{self._why}` forbids to fetch them",
+                hint=self._hint,
+                details=missing,
+            )
+
+
+class OfflineSource(_Offline):
+    """A `Source` that has only what the store has."""
 
     def resolve(self, wanted: Wanted) -> Resolution:
         """Refuse: what a revision means now, only the Hub knows.
@@ -42,27 +55,13 @@ class OfflineSource:
             OfflineMissingError: It does not; `details` names each missing file.
         """
         del on_event
-        missing = tuple(remote for remote in files if store.find(remote.file) is None)
-        if missing:
-            raise OfflineMissingError(
-                f"{len(missing)} of {len(files)} files are not in the store, "
-                f"and `{self._why}` forbids to fetch them",
-                hint=self._hint,
-                details=tuple(f"{remote.repo}@{remote.commit}: {remote.file.path}" for remote in missing),
-            )
+        missing = [remote for remote in files if store.find(remote.file) is None]
+        names = tuple(f"{remote.repo}@{remote.commit}: {remote.file.path}" for remote in missing)
+        self._refuse_missing(names, len(files), "files")
 
 
-class OfflineWeb:
-    """An `outside.Web` that has only what the store has.
-
-    Args:
-        why: What asked for offline, e.g. `--offline`.
-        cure: What to do, where that is more than to leave it out.
-    """
-
-    def __init__(self, why: str, cure: str | None = None) -> None:
-        self._why = why
-        self._hint = cure or f"run it once with a network, without `{why}`"
+class OfflineWeb(_Offline):
+    """An `outside.Web` that has only what the store has."""
 
     def open(self, method: Read, url: str, headers: Mapping[str, str]) -> AbstractContextManager[WebAnswer]:
         """Refuse.
@@ -80,11 +79,5 @@ class OfflineWeb:
             OfflineMissingError: It does not; `details` names each missing URL.
         """
         del on_event
-        missing = tuple(download for download in downloads if store.find(download.file) is None)
-        if missing:
-            raise OfflineMissingError(
-                f"{len(missing)} of {len(downloads)} downloads are not in the store, "
-                f"and `{self._why}` forbids to fetch them",
-                hint=self._hint,
-                details=tuple(download.url for download in missing),
-            )
+        missing = [download for download in downloads if store.find(download.file) is None]
+        self._refuse_missing(tuple(download.url for download in missing), len(downloads), "downloads")
