@@ -100,7 +100,6 @@ class LoopbackServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         if isinstance(request, socket.socket):
             with self._lock:
                 second, _ = self._open.pop(request, (request, None))
-                _cut(second)
                 second.close()
         super().shutdown_request(request)
         self._places.release()
