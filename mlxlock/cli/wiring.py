@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -96,6 +97,7 @@ def wire(common: Common, on_event: OnEvent, choices: Choices | None = None, *, p
         overlay=_overlay,
         web=web,
         archives=_archives,
+        turn=lambda root: _turn(root, store_dir, on_event),
         on_event=on_event,
     )
 
@@ -205,6 +207,12 @@ def _archives() -> Archives:
     from mlxlock.capture.archives import PackedFiles
 
     return PackedFiles()
+
+
+def _turn(root: Path, store_dir: Path, on_event: OnEvent) -> AbstractContextManager[None]:
+    from mlxlock.workspace.turn import taking_turns
+
+    return taking_turns(root, records=store_dir / "workspaces", on_event=on_event)
 
 
 def _overlay(root: Path, inherited: Mapping[str, str]) -> Overlay:

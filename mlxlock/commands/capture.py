@@ -53,6 +53,11 @@ def capture(project: Project, ports: Ports, options: CaptureOptions) -> Report:
         UsageError: No such model, or one that is never run.
         MlxlockError: And its children; the lock on disk is then as it was.
     """
+    with ports.turn(project.root):
+        return _capture(project, ports, options)
+
+
+def _capture(project: Project, ports: Ports, options: CaptureOptions) -> Report:
     manifest, before = read_manifest(project), read_lockfile(project)
     refuse_newer(before)
     check_fresh(manifest, before, ports, frozen=False)

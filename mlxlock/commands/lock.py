@@ -76,11 +76,22 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
     Raises:
         MlxlockError: And its children; the lock on disk is then as it was.
     """
-    manifest = read_manifest(project)
-    locked = read_lockfile_if_any(project)
     if options.check:
-        return check_report(manifest, locked, capture=options.capture)
-    before = locked or EMPTY
+        return check_report(read_manifest(project), read_lockfile_if_any(project), capture=options.capture)
+    if options.dry_run:
+        return lock_in_turn(project, ports, options)
+    with ports.turn(project.root):
+        return lock_in_turn(project, ports, options)
+
+
+def lock_in_turn(project: Project, ports: Ports, options: LockOptions) -> Report:
+    """The same for who has the project's turn, or writes nothing.
+
+    Raises:
+        MlxlockError: And its children; the lock on disk is then as it was.
+    """
+    manifest = read_manifest(project)
+    before = read_lockfile_if_any(project) or EMPTY
     refuse_newer(before)
     _refuse_unknown(manifest, options.upgrade_models)
     one_by_one = _in_part if options.keep_going else _at_once

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from mlxlock.commands.lock import LockOptions, lock
+from mlxlock.commands.lock import LockOptions, lock_in_turn
 from mlxlock.commands.sync import SyncOptions, sync
 from mlxlock.errors import ManifestError
 from mlxlock.fs import disk_errors, write_atomic
@@ -55,6 +55,13 @@ def change_manifest(
     Raises:
         MlxlockError: What went wrong; manifest and lock on disk are then as they were.
     """
+    with ports.turn(project.root):
+        return _changed(command, project, ports, edit, options)
+
+
+def _changed(
+    command: str, project: Project, ports: Ports, edit: Callable[[str], str], options: ChangeOptions
+) -> Report:
     path = project.manifest_path
     with disk_errors(path, doing="read"):
         before = path.read_bytes()
@@ -91,7 +98,7 @@ def _agreeing(command: str, project: Project, ports: Ports, options: ChangeOptio
     """Let lock and workspace follow the manifest, as far as was asked for."""
     if options.frozen:
         return Report(command=command, data={"locked": False, "synced": False}, lines=(_wrote(),))
-    locked = lock(project, ports, options.lock)
+    locked = lock_in_turn(project, ports, options.lock)
     if options.no_sync:
         return Report(
             command=command,

@@ -9,6 +9,7 @@ from mlxlock.ports.progress import ignore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from mlxlock.ports.hub import Publisher, Source
@@ -37,6 +38,7 @@ class Ports:
         overlay: What `exec` and `env` change in the user's environment, for a workspace.
         web: URLs beside the Hub, or their refusal under `--offline`.
         archives: Takes files out of what was fetched.
+        turn: Holds a project's `models.toml` and `models.lock` against other commands that change them.
         on_event: Where progress goes.
     """
 
@@ -52,4 +54,5 @@ class Ports:
     overlay: Callable[[Path, Mapping[str, str]], Overlay]
     web: Callable[[], Web]
     archives: Callable[[], Archives]
+    turn: Callable[[Path], AbstractContextManager[None]]
     on_event: OnEvent = ignore
