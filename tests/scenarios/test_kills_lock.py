@@ -1,5 +1,7 @@
 """SIGKILL in a capture or a proof: lock, store and workspace are as they were, and nobody lives on.
 
+A store that lacked a file may have it afterwards, verified; nothing else there is new.
+
 strace kills the main thread at calls spread over one whole `lock`; it does not follow children, whose sandbox
 must end them by itself.
 """
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from tests.commands.site import Site, contents
 from tests.testhub import LoopbackHub
@@ -43,6 +46,14 @@ class Place(Site):
         self.built = contents(self.models)
         self.mlxk("lock")
         self.after = self.lock_path.read_bytes()
+        self.blobs = self.shelved()
+
+    def shelved(self) -> dict[str, bytes]:
+        """What the store gives away, by name; the files in which a blob arrives have none."""
+        blobs = {path.name: path.read_bytes() for path in (self.store / "blobs").glob("*/*")}
+        for name, data in blobs.items():
+            assert blake3(data).hexdigest() == name
+        return blobs
 
     def again(self) -> None:
         self.lock_path.write_bytes(self.before)
@@ -65,10 +76,12 @@ class Place(Site):
         """Nothing is half done, nobody is left, and the next `lock` completes it all."""
         assert self.lock_path.read_bytes() in {self.before, self.after}
         assert contents(self.models) == self.built
+        assert self.shelved() == self.blobs
         self.mlxk("lock")
         assert self.lock_path.read_bytes() == self.after
         assert [path.name for path in (self.store / "scratch").iterdir() if path.is_dir()] == []
         assert not list(self.root.glob("*.tmp*"))
+        assert [*(self.store / "tmp").iterdir(), *(self.store / "partial").iterdir()] == []
 
     def survivors(self) -> list[str]:
         """The command lines of processes that have to do with this store's scratch space."""
