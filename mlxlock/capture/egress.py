@@ -3,6 +3,9 @@
 Owns who is answered: reads of hosts that the manifest allows, and redirects from them to hosts that it allows
 too. TLS ends here in either case, so that a refusal names the whole URL. Bytes go by as they come, hashed
 into a blob on the way, in constant memory. The child meets no redirect; the network is behind a `Web`.
+
+What an allowed host says is not there (404, 410) is an answer, as a file is that a commit does not have: who
+asks for it offline misses it, and that is told then. Any other error of a host is a denial.
 """
 
 import secrets
@@ -26,6 +29,7 @@ from mlxlock.spec.record import Body, Exchange
 from mlxlock.spec.urls import Url, is_signed
 
 _MAX_REDIRECTS: Final = 8
+_NOT_THERE: Final = frozenset({404, 410})
 _PASSED_ON: Final = ("content-type", "content-disposition", "content-encoding", "etag", "last-modified")
 
 
@@ -175,7 +179,7 @@ class EgressProxy:
         self._refuse(method, url, client, 502, "it redirects in circles")
 
     def _pass_on(self, method: Read, url: str, answer: WebAnswer, client: Client) -> None:
-        self._note(method, url, answer.status, None)
+        self._note(method, url, answer.status, _denied(url, answer.status))
         said = answer.headers.get("content-length", "")
         length = int(said) if said.isdecimal() and len(said) < 20 else None
         headers = {
@@ -235,3 +239,8 @@ class EgressProxy:
         exchange = Exchange(method=method[:20], url=shown, status=status, phase=self._phase(), denied=denied)
         with self._lock:
             self._exchanges.append(exchange)
+
+
+def _denied(url: str, status: int) -> str | None:
+    """What an answer keeps from the child; None when it is one."""
+    return f"`{Url(url).host}` answers {status}" if status >= 400 and status not in _NOT_THERE else None

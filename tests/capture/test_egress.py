@@ -32,6 +32,7 @@ from tests.standins import Page, StandIns
 WHEEL = "https://files.example/en_core-1.0-py3-none-any.whl"
 RELEASE = "https://git.example/releases/en_core.whl"
 SIGNED = f"{WHEEL}?X-Amz-Signature=sEcReT"
+GONE = "https://files.example/gone"
 DATA = b"wheel" * 40_000
 PAGES = {
     WHEEL: Page(body=DATA, headers={"Content-Type": "application/zip", "Set-Cookie": "a=b"}),
@@ -40,6 +41,8 @@ PAGES = {
     "https://files.example/nothing": Page(status=204),
     "https://files.example/cut": Page(body=DATA, cut=len(DATA) // 2),
     "https://files.example/busy": Page(status=503),
+    GONE: Page(status=410),
+    **{f"https://files.example/{n}": Page(status=n, body=b"no") for n in (400, 401, 403, 405, 418, 451, 501)},
     "https://files.example/loop": Page(status=302, headers={"Location": "/loop"}),
     "https://files.example/elsewhere": Page(status=302, headers={"Location": "https://evil.example/x"}),
     RELEASE: Page(status=302, headers={"Location": SIGNED}),
@@ -253,11 +256,22 @@ def test_nothing_but_reads_leaves(client: Client) -> None:
     assert client.standins.asked == []
 
 
-def test_an_answer_that_is_no_success_is_passed_on_and_is_no_body(client: Client) -> None:
-    status, _, body = client.ask("https://files.example/none")
-    assert (status, body) == (404, b"not here\n")
+@pytest.mark.parametrize(("url", "status"), [("https://files.example/none", 404), (GONE, 410)])
+def test_what_a_host_says_is_not_there_is_passed_on_and_is_no_body(
+    client: Client, url: str, status: int
+) -> None:
+    assert client.ask(url)[0] == status
     (noted,) = client.proxy.exchanges()
-    assert (noted.status, noted.denied) == (404, None)
+    assert (noted.status, noted.denied) == (status, None)
+    assert client.proxy.bodies() == ()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 418, 451, 501])
+def test_any_other_error_of_a_host_is_a_denial(client: Client, status: int) -> None:
+    url = f"https://files.example/{status}"
+    assert client.ask(url)[::2] == (status, b"no")
+    (noted,) = client.proxy.exchanges()
+    assert (noted.url, noted.status, noted.denied) == (url, status, f"`files.example` answers {status}")
     assert client.proxy.bodies() == ()
 
 

@@ -283,6 +283,32 @@ def test_a_refusal_that_a_program_swallows_stands_in_the_lock_and_blocks_the_pro
     assert site.locked["m"]["proofs"][0]["offline"] == "unproven"
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_so_does_the_refusal_of_a_host_that_may_be_asked(
+    hub: LoopbackHub, tmp_path: Path, status: int
+) -> None:
+    with StandIns(tmp_path, {app.TABLE: Page(status=status)}) as closed:
+        site = project(tmp_path / "here", hub.endpoint, closed, SWALLOWS)
+        site.write(f'{HEAD}allow-hosts = ["files.example"]\n{MODEL}')
+        told = site.run("lock")
+        assert told.returncode == 1
+        assert f"asked for `{app.TABLE}` and did not get it: `files.example` answers {status}" in told.stderr
+        assert f'`accept-denied = ["{app.TABLE}"]` in `[models.m]`' in told.stderr
+        assert site.locked["m"]["denied"] == [{"url": app.TABLE}]
+        assert site.locked["m"]["proofs"][0]["offline"] == "unproven"
+
+
+def test_what_a_host_says_is_not_there_is_still_missed_offline(hub: LoopbackHub, tmp_path: Path) -> None:
+    with StandIns(tmp_path, {app.TABLE: Page(status=404)}) as empty:
+        site = project(tmp_path / "here", hub.endpoint, empty, SWALLOWS)
+        site.write(f'{HEAD}allow-hosts = ["files.example"]\n{MODEL}')
+        told = site.run("lock")
+        assert told.returncode == 1
+        assert "not proven offline: it asked for `files.example:" in told.stderr
+        assert "denied" not in site.locked["m"]
+        assert site.locked["m"]["proofs"][0]["offline"] == "unproven"
+
+
 LOSES = f"""
 import os, subprocess
 subprocess.run(["curl", "-sfL", "-o", os.environ["TMPDIR"] + "/table", "{app.TABLE}"])
