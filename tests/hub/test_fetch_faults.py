@@ -1,6 +1,7 @@
 """Nothing wrong gets a name, what broke is continued, and patience ends."""
 
 import dataclasses
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 
 from mlxlock.errors import HubError, HubUnreachableError, MismatchError, RateLimitedError
 from mlxlock.errors import RevisionNotFoundError as NoRevisionError
+from mlxlock.hub import fetch
 from mlxlock.hub.client import HubSource
 from mlxlock.hub.endpoint import Endpoint
 from mlxlock.hub.fetch import Fetcher
@@ -258,7 +260,7 @@ def test_wrong_bytes_after_a_resume_and_again_are_an_error(
 def test_a_silent_server_is_left(loopback_hub: LoopbackHub, store: DirectoryStore) -> None:
     files = offered(loopback_hub, "w.safetensors")
     loopback_hub.fault("w.safetensors", Hang(at=CHUNK_BYTES), server="cdn")
-    fetcher = Fetcher(Endpoint(url=loopback_hub.endpoint), wait=Pauses(), read_s=0.3)
+    fetcher = Fetcher(Endpoint(url=loopback_hub.endpoint), wait=Pauses(), read_s=2)
     fetcher.fetch(files, store)
     assert arrived(store, files)
     assert ranges(loopback_hub)[1] is not None
@@ -357,23 +359,30 @@ def test_nobody_listening_is_unreachable(loopback_hub: LoopbackHub, store: Direc
 
 
 @pytest.mark.parametrize(
-    ("hang", "limit_s"), [(Hang(at=9), 1.2), (Hang(at=None), 3.5)], ids=["in-the-body", "before-the-answer"]
+    ("silent_at", "farewell_s"), [(9, 180), (None, 2)], ids=["in-the-body", "before-the-answer"]
 )
 def test_the_first_error_ends_the_others_soon_and_keeps_what_came(
-    loopback_hub: LoopbackHub, store: DirectoryStore, hang: Hang, limit_s: float
+    loopback_hub: LoopbackHub,
+    store: DirectoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+    silent_at: int | None,
+    farewell_s: float,
 ) -> None:
+    monkeypatch.setattr(fetch, "_FAREWELL_S", farewell_s)  # shared by three: who waits for one, waits long
     files = offered(loopback_hub, "a.bin", "b.bin", "c.bin", "d.bin", "z.bin")
     loopback_hub.fault("a.bin", Hang(at=CHUNK_BYTES + 9), server="cdn")
-    loopback_hub.fault("b.bin", hang, server="cdn")
+    let_go = threading.Event()
+    loopback_hub.fault("b.bin", Hang(at=silent_at, until=let_go), server="cdn")
     loopback_hub.fault("c.bin", Corrupt(), Slow(delay_s=0.3), server="cdn")
-    fetcher = Fetcher(Endpoint(url=loopback_hub.endpoint), jobs=3, wait=Pauses(), read_s=4)
+    fetcher = Fetcher(Endpoint(url=loopback_hub.endpoint), jobs=3, wait=Pauses(), read_s=90)
     started = time.monotonic()
     with pytest.raises(MismatchError) as caught:
         fetcher.fetch(files, store)
-    assert time.monotonic() - started < limit_s, "nobody waits until a and b are given up"
+    assert time.monotonic() - started < 45, "nobody waits until a and b are given up"
     assert caught.value.details[-1].startswith("0 of 5 files were fetched")
     assert not any("z.bin" in request.path for request in loopback_hub.requests)
     loopback_hub.clear_faults()
+    let_go.set()
     source_for(loopback_hub).fetch(files, store)
     assert len(contents(store, files)) == 5
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 _DRIVER = Path(__file__).with_name("driver.py")
-_TIMEOUT_S = 60
+_TIMEOUT_S = 240
 _NO_WAY_OUT = "http://127.0.0.1:9"
 
 

@@ -57,9 +57,11 @@ class Hang:
 
     Attributes:
         at: Bytes of the body that still arrive; None hangs before the status line.
+        until: Once this is set, the Hub hangs up.
     """
 
     at: int | None = None
+    until: threading.Event | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,14 @@ class Slow:
 
     delay_s: float = 0.0
     bytes_per_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Hold the body back after `at` bytes until a test, which has seen what it waited for, sets `until`."""
+
+    at: int
+    until: threading.Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +111,9 @@ class MoveRef:
     ref: str = "refs/heads/main"
 
 
-Fault = Corrupt | Truncate | Short | Status | Drop | Hang | Slow | NoRange | WrongEtag | Expired | MoveRef
+Fault = (
+    Corrupt | Truncate | Short | Status | Drop | Hang | Slow | Held | NoRange | WrongEtag | Expired | MoveRef
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +123,19 @@ class Delivery:
     Attributes:
         delay_s: Wait before the status line.
         bytes_per_s: Pace of the body; None is unlimited.
+        held: Where and until when the body is held back.
         stop_at: Bytes of the body after which the connection fails; -1 fails before the status line.
         failure: How it fails there.
+        until: Ends a hang.
     """
 
     reply: Reply
     delay_s: float = 0.0
     bytes_per_s: int | None = None
+    held: Held | None = None
     stop_at: int | None = None
     failure: Literal["drop", "hang"] = "drop"
+    until: threading.Event | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -209,7 +225,7 @@ def _bend(delivery: Delivery, fault: Fault) -> Delivery:
             return replace(delivery, reply=replace(reply, body=Cut(inner=reply.body, size=size)))
         case WrongEtag(etag=etag):
             return replace(delivery, reply=_relabel(reply, etag))
-        case Truncate() | Drop() | Hang() | Slow():
+        case Truncate() | Drop() | Hang() | Slow() | Held():
             return _hamper(delivery, fault)
         case Status() | NoRange() | Expired() | MoveRef():
             return delivery
@@ -217,16 +233,18 @@ def _bend(delivery: Delivery, fault: Fault) -> Delivery:
             assert_never(fault)
 
 
-def _hamper(delivery: Delivery, fault: Truncate | Drop | Hang | Slow) -> Delivery:
+def _hamper(delivery: Delivery, fault: Truncate | Drop | Hang | Slow | Held) -> Delivery:
     match fault:
         case Truncate(at=at):
             return replace(delivery, stop_at=at, failure="drop")
         case Drop():
             return replace(delivery, stop_at=-1, failure="drop")
-        case Hang(at=at):
-            return replace(delivery, stop_at=-1 if at is None else at, failure="hang")
+        case Hang(at=at, until=until):
+            return replace(delivery, stop_at=-1 if at is None else at, failure="hang", until=until)
         case Slow(delay_s=delay_s, bytes_per_s=bytes_per_s):
             return replace(delivery, delay_s=delay_s, bytes_per_s=bytes_per_s)
+        case Held():
+            return replace(delivery, held=fault)
         case _:
             assert_never(fault)
 

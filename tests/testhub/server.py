@@ -17,7 +17,7 @@ from typing import Final
 from tests.testhub.faults import Delivery
 from tests.testhub.messages import Incoming, Reply, Server
 
-_IDLE_TIMEOUT_S: Final = 30.0
+_IDLE_TIMEOUT_S: Final = 300.0
 _POLL_S: Final = 0.02
 _PACE_S: Final = 0.05
 Answer = Callable[[Incoming], Delivery]
@@ -146,14 +146,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             last = stop if delivery.stop_at is None else min(start + delivery.stop_at, stop)
-            self._send_body(reply, start, last, delivery.bytes_per_s)
+            hold = last if delivery.held is None else min(start + delivery.held.at, last)
+            self._send_body(reply, start, hold, delivery.bytes_per_s)
+            if delivery.held is not None:
+                self.wfile.flush()
+                self._wait_for(delivery.held.until)
+                self._send_body(reply, hold, last, delivery.bytes_per_s)
+            if reply.chunked:
+                self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
 
     def _send_body(self, reply: Reply, start: int, stop: int, bytes_per_s: int | None) -> None:
         for piece in self._paced(reply.body.chunks(start, stop), bytes_per_s):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if reply.chunked else piece)
-        if reply.chunked:
-            self.wfile.write(b"0\r\n\r\n")
+
+    def _wait_for(self, event: threading.Event) -> None:
+        while not event.wait(_POLL_S) and not self.server.stopping.is_set():
+            pass
 
     def _paced(self, pieces: Iterator[bytes], bytes_per_s: int | None) -> Iterator[bytes]:
         if bytes_per_s is None:
@@ -170,12 +179,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, delivery: Delivery) -> None:
         self.close_connection = True
         if delivery.failure == "hang":
-            self._wait_for_client_to_leave()
+            self._wait_for_client_to_leave(delivery.until)
         hang_up(self.connection)
 
-    def _wait_for_client_to_leave(self) -> None:
+    def _wait_for_client_to_leave(self, until: threading.Event | None) -> None:
         self.connection.settimeout(_PACE_S)
-        while not self.server.stopping.is_set():
+        while not self.server.stopping.is_set() and not (until is not None and until.is_set()):
             try:
                 if not self.connection.recv(1 << 16):
                     return

@@ -83,17 +83,17 @@ class User:
 
 @dataclass(slots=True, kw_only=True)
 class Quota:
-    """A fixed window: `limit` requests every `window_s` seconds."""
+    """Fixed windows: `limit` requests in the `window_s` seconds that begin with the first one of a window."""
 
     limit: int
     window_s: float
     used: int = 0
-    since: float = field(default_factory=time.monotonic)
+    since: float | None = None
 
     def charge(self) -> tuple[bool, int, int]:
         """Count one request; return whether it is allowed, how many are left and the seconds to the reset."""
         now = time.monotonic()
-        if now - self.since >= self.window_s:
+        if self.since is None or now - self.since >= self.window_s:
             self.used, self.since = 0, now
         allowed = self.used < self.limit
         self.used += allowed

@@ -80,7 +80,7 @@ def test_the_rate_limit_is_told_and_respected(loopback_hub: LoopbackHub, hf: Ins
     with hf.start() as client:
         client.call("model_info", repo_id="org/name")
         loopback_hub.forget_requests()
-        loopback_hub.limit("api", quota=1, window_s=1.0)
+        loopback_hub.limit("api", quota=1, window_s=3.0)
         begin = time.monotonic()
         assert len(client.call("list_repo_files", repo_id="org/name")) == 2
         assert time.monotonic() - begin > 0.5

@@ -34,5 +34,5 @@ def test_a_directory_is_served_until_a_signal(tmp_path: Path, end: signal.Signal
         assert endpoint == f"http://localhost:{port_file.read_text(encoding='ascii').strip()}"
         info = json.loads(ask(f"{endpoint}/api/models/org/name").body)
         server.send_signal(end)
-        assert server.wait(timeout=10) == 0
+        assert server.wait(timeout=60) == 0
     assert [sibling["rfilename"] for sibling in info["siblings"]] == ["config.json"]

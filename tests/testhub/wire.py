@@ -25,7 +25,7 @@ def ask(url: str, method: str = "GET", body: bytes | None = None, **headers: str
         headers: Names with an underscore for each hyphen.
     """
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     try:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
