@@ -16,6 +16,7 @@ from mlxlock.store import DirectoryStore
 from tests.hub.support import Heard, downloads, remotes, source_for, wanted
 from tests.testhub import Hang, LoopbackHub, Pattern, Slow
 
+PATIENCE_S = 60
 REPO = Path(__file__).resolve().parents[2]
 SIZES = {"a.safetensors": 6 * CHUNK_BYTES + 5, "b.safetensors": 5 * CHUNK_BYTES, "c.json": 4 * CHUNK_BYTES}
 
@@ -30,9 +31,17 @@ def slow_hub(loopback_hub: LoopbackHub) -> LoopbackHub:
 
 
 @contextmanager
-def child(hub: LoopbackHub, store: DirectoryStore) -> Iterator[subprocess.Popen[str]]:
+def child(hub: LoopbackHub, store: DirectoryStore, *farewell_s: str) -> Iterator[subprocess.Popen[str]]:
     """A process that fetches `org/m`."""
-    command = [sys.executable, "-m", "tests.hub.fetching", hub.endpoint, "org/m", str(store.root)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.hub.fetching",
+        hub.endpoint,
+        "org/m",
+        str(store.root),
+        *farewell_s,
+    ]
     with subprocess.Popen(
         command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -44,7 +53,7 @@ def child(hub: LoopbackHub, store: DirectoryStore) -> Iterator[subprocess.Popen[
 
 def wait_for_partials(store: DirectoryStore) -> dict[str, int]:
     """Wait until every file has all the pieces that will come; return the size of each partial file."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         partials = [path for path in store.root.glob("partial/*") if path.suffix != ".lock"]
         sizes = {path.name: path.stat().st_size for path in partials}
@@ -64,12 +73,10 @@ def starts(hub: LoopbackHub) -> list[int]:
 def test_what_arrived_before_the_end_is_not_fetched_again(
     slow_hub: LoopbackHub, store: DirectoryStore, ending: signal.Signals
 ) -> None:
-    with child(slow_hub, store) as process:
+    with child(slow_hub, store, str(9 * PATIENCE_S)) as process:
         sizes = wait_for_partials(store)
-        asked = time.monotonic()
         process.send_signal(ending)
-        process.wait(timeout=20)
-        assert time.monotonic() - asked < 1.2, "an interrupted process does not wait for a silent server"
+        process.wait(timeout=PATIENCE_S)  # an interrupted process does not wait for a silent server
     assert process.returncode == -ending
     slow_hub.forget_requests()
     source, heard = source_for(slow_hub), Heard()
@@ -86,7 +93,7 @@ def test_an_interrupt_is_passed_on_and_stops_the_workers(
     with child(slow_hub, store) as process:
         wait_for_partials(store)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert "KeyboardInterrupt" in said
     assert "Exception in thread" not in said
 
@@ -97,17 +104,17 @@ def test_an_interrupt_does_not_wait_for_an_answer_that_never_begins(
     loopback_hub.repo("org/m").commit({"config.json": b"{}"})
     loopback_hub.fault("/resolve/", Hang(), times=None)
     with child(loopback_hub, store) as process:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while not any("/resolve/" in request.path for request in loopback_hub.requests):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == -signal.SIGINT
+        assert process.wait(timeout=PATIENCE_S // 2) == -signal.SIGINT  # the answer has twice the time
 
 
 def test_two_processes_fetch_a_file_once(loopback_hub: LoopbackHub, store: DirectoryStore) -> None:
     loopback_hub.repo("org/m").commit({"w.safetensors": Pattern(size=2 * CHUNK_BYTES)})
     loopback_hub.fault("/repos/", Slow(bytes_per_s=4 * CHUNK_BYTES), times=None)
     with child(loopback_hub, store) as one, child(loopback_hub, store) as two:
-        assert (one.wait(timeout=20), two.wait(timeout=20)) == (0, 0)
+        assert (one.wait(timeout=PATIENCE_S), two.wait(timeout=PATIENCE_S)) == (0, 0)
     assert len(downloads(loopback_hub)) == 1
