@@ -21,7 +21,7 @@ from mlxlock.ports import Job, Outcome
 
 STUB: Final = Path(__file__).with_name("stub.py")
 _READY_TIMEOUT_S: Final = 60.0
-_GUARDIAN_TIMEOUT_S: Final = 10.0
+_GUARDIAN_TIMEOUT_S: Final = 30.0
 _BACKLOG: Final = 128
 
 

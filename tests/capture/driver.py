@@ -63,7 +63,7 @@ def job_of(order: Mapping[str, Any]) -> Job:
         cwd=Path(order.get("cwd", "/")),
         readable=tuple(map(Path, order.get("readable", ()))),
         writable=tuple(map(Path, order.get("writable", ()))),
-        timeout_s=order.get("timeout_s", 30.0),
+        timeout_s=order.get("timeout_s", 100.0),
         hidden=tuple(map(Path, order.get("hidden", ()))),
         services={
             name: Service(port=port, serve=greeting(name)) for name, port in order.get("services", {}).items()

@@ -151,7 +151,7 @@ def chosen(*around: str, require: str = "partial", path: str | None = None) -> s
     repo = Path(__file__).resolve().parents[2]
     env = {"PATH": path or "/usr/bin:/bin", "PYTHONPATH": str(repo), "HOME": "/nonexistent"}
     command = [*around, sys.executable, "-c", _CHOOSE, require]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120).stdout
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=240).stdout
 
 
 @pytest.mark.sandbox

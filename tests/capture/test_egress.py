@@ -78,12 +78,12 @@ class Client:
         if scheme == "https":
             context = ssl.create_default_context(cadata=self.proxy.certificate.decode())
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                "127.0.0.1", self.port, timeout=20, context=context
+                "127.0.0.1", self.port, timeout=240, context=context
             )
             connection.set_tunnel(host, 443, {"Proxy-Authorization": told})
             target = f"/{path}"
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=240)
             target, sent = url, {**sent, "Proxy-Authorization": told}
         try:
             connection.request(method, target, body=body, headers=sent)
@@ -332,13 +332,13 @@ def test_who_does_not_know_the_password_gets_nothing(client: Client, url: str) -
 
 def test_a_client_that_trusts_only_its_own_list_is_told_of(client: Client) -> None:
     context = ssl.create_default_context(cafile=client.standins.environment["SSL_CERT_FILE"])
-    connection = http.client.HTTPSConnection("127.0.0.1", client.port, timeout=20, context=context)
+    connection = http.client.HTTPSConnection("127.0.0.1", client.port, timeout=240, context=context)
     told = f"Basic {b64encode(client.proxy.login.encode()).decode()}"
     connection.set_tunnel("files.example", 443, {"Proxy-Authorization": told})
     with pytest.raises(ssl.SSLCertVerificationError):
         connection.request("GET", "/")
     connection.close()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not client.proxy.exchanges() and time.monotonic() < end:
         time.sleep(0.01)
     (noted,) = client.proxy.exchanges()
@@ -349,7 +349,7 @@ def test_a_client_that_trusts_only_its_own_list_is_told_of(client: Client) -> No
 @pytest.mark.parametrize("line", ["GET /x HTTP/1.1", "GET ftp://x/ HTTP/1.1", "CONNECT x HTTP/1.1"])
 def test_what_is_no_proxy_request_is_refused(client: Client, line: str) -> None:
     told = b64encode(client.proxy.login.encode()).decode()
-    with socket.create_connection(("127.0.0.1", client.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", client.port), timeout=240) as raw:
         raw.sendall(f"{line}\r\nHost: x\r\nProxy-Authorization: Basic {told}\r\n\r\n".encode())
         assert raw.makefile("rb").readline().split()[1] == b"400"
     assert client.proxy.exchanges() == ()
@@ -362,7 +362,7 @@ def test_a_large_file_needs_no_memory(client: Client, tmp_path: Path) -> None:
     tracemalloc.start()
     try:
         command = ["curl", "-sf", "--cacert", str(client.ca), "-o", str(tmp_path / "big"), big]
-        subprocess.run(command, env=environment, check=True, timeout=60)
+        subprocess.run(command, env=environment, check=True, timeout=240)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -375,7 +375,7 @@ def test_a_large_file_needs_no_memory(client: Client, tmp_path: Path) -> None:
 def test_leaving_ends_a_client_that_says_nothing(client: Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with client.proxy.serve(listener):
-            silent = socket.create_connection(listener.getsockname(), timeout=20)
+            silent = socket.create_connection(listener.getsockname(), timeout=240)
             told = b64encode(client.proxy.login.encode()).decode()
             silent.sendall(
                 f"CONNECT files.example:443 HTTP/1.1\r\nProxy-Authorization: Basic {told}\r\n\r\n".encode()
@@ -383,7 +383,7 @@ def test_leaving_ends_a_client_that_says_nothing(client: Client) -> None:
             assert b"200" in silent.recv(100)
             begun = time.monotonic()
         assert silent.recv(100) == b""
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 30
         silent.close()
 
 
@@ -403,7 +403,7 @@ def test_libraries_use_it_by_their_environment_alone(client: Client, name: str) 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     found: Any = json.loads(done.stdout)

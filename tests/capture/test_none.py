@@ -8,7 +8,7 @@ import pytest
 from mlxlock.capture.none import NoSandbox
 from mlxlock.errors import SandboxError
 from mlxlock.ports import Job, Outcome
-from tests.capture.conftest import somebody_holds
+from tests.capture.conftest import ended_in_time, somebody_holds
 from tests.capture.driver import GREETING, job_of
 
 
@@ -44,18 +44,22 @@ if os.fork() == 0:
     if os.fork():
         os._exit(0)
     open(sys.argv[1] + ".ready", "w").close()
-    time.sleep(60)
+    time.sleep(240)
 while not os.path.exists(sys.argv[1] + ".ready"):
     time.sleep(0.01)
 time.sleep(float(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize(("lasts", "timed_out"), [("60", True), ("0", False)])
+@pytest.mark.parametrize(("lasts", "timed_out"), [("240", True), ("0", False)])
 def test_what_left_its_session_ends_too(tmp_path: Path, lasts: str, timed_out: bool) -> None:
     held = tmp_path / "held"
     held.touch()
-    outcome = run(_LEAVES, str(held), lasts, timeout_s=1.5 if timed_out else 30)
+
+    def leave(timeout_s: float) -> Outcome:
+        return run(_LEAVES, str(held), lasts, timeout_s=timeout_s)
+
+    outcome = ended_in_time(tmp_path / "held.ready", leave) if timed_out else leave(100.0)
     assert (outcome.timed_out, outcome.exit_code) == (timed_out, 137 if timed_out else 0)
     assert (tmp_path / "held.ready").exists()
     assert not somebody_holds(held)
@@ -92,7 +96,7 @@ def test_a_program_that_cannot_be_executed_fails_like_in_a_shell(tmp_path: Path)
 
 def test_passed_through_output_is_the_callers(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     argv = (sys.executable, "-c", "import sys; print('seen', sys.stdout.isatty())")
-    job = Job(argv=argv, env={}, cwd=Path("/"), readable=(), writable=(), timeout_s=20, passthrough=True)
+    job = Job(argv=argv, env={}, cwd=Path("/"), readable=(), writable=(), timeout_s=100, passthrough=True)
     outcome = NoSandbox().run(job)
     assert outcome.stdout == ""
     assert capfdbinary.readouterr().out == b"seen False\n"
