@@ -1,6 +1,7 @@
 """What every `BlobStore` promises: held against the fake and against the real one."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,6 +211,7 @@ def test_two_identities_of_the_same_bytes_are_one_blob(subject: Subject) -> None
 @pytest.mark.parametrize("position", [0, len(DATA) // 2, len(DATA) - 1])
 def test_a_flipped_byte_is_never_returned(subject: Subject, make: Make, position: int) -> None:
     blob = put(subject.store, make(DATA), DATA)
+    time.sleep(0.02)  # so that the write has another time, by which it is told
     blob.path.chmod(0o644)
     with blob.path.open("r+b") as stream:
         stream.seek(position)

@@ -116,7 +116,7 @@ def test_two_who_make_one_target_do_it_one_after_the_other(desk: Desk) -> None:
     inside = threading.Event()
 
     def second() -> None:
-        inside.wait(10)
+        inside.wait(60)
         with desk.workspaces.building(desk.target):
             order.append("second")
 
@@ -127,7 +127,7 @@ def test_two_who_make_one_target_do_it_one_after_the_other(desk: Desk) -> None:
         thread.join(0.3)
         desk.make(building)
         order.append("first")
-    thread.join(10)
+    thread.join(60)
     assert order == ["first", "second"]
     assert files_of(desk.target) == FILES
 

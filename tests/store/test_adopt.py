@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,6 +150,7 @@ def test_a_linked_blob_that_the_cache_rewrites_is_found_no_more(tmp_path: Path) 
     source = as_blob(tmp_path / "hub", file, DATA)
     store = DirectoryStore(tmp_path / "store", adopt_from=[tmp_path / "hub"], adopt_mode="link")
     assert store.adopt([remote(file)]) == ()
+    time.sleep(0.02)  # so that the write has another time, by which it is told
     source.write_bytes(b"X" + DATA[1:])
     assert store.find(file) is None
     assert source.read_bytes() == b"X" + DATA[1:]
@@ -165,6 +167,7 @@ def test_a_linked_file_that_is_written_after_it_was_hashed_does_not_get_in(tmp_p
                 source.write_bytes(bytes(len(BIG)))
 
     store = DirectoryStore(tmp_path / "store", adopt_from=[tmp_path / "hub"], adopt_mode="link")
+    time.sleep(0.02)  # so that the write has another time, by which it is told
     assert store.adopt([remote(file)], rewrite_at_the_end) == (remote(file),)
     assert not list(store.root.glob("blobs/*/*"))
 

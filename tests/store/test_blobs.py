@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -88,6 +89,7 @@ def test_a_blob_that_somebody_wrote_to_is_found_no_more_and_kept_aside(store: Di
     put(store, file, DATA)
     blob = store.find(file)
     assert blob is not None
+    time.sleep(0.02)  # so that the write has another time, by which it is told
     blob.path.chmod(0o644)
     blob.path.write_bytes(b"X" + DATA[1:])
     assert store.find(file) is None

@@ -68,7 +68,7 @@ def test_a_kill_at_any_moment_is_repaired_by_the_next_run(tmp_path: Path) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 15
@@ -101,8 +101,8 @@ def test_a_second_process_waits_and_then_finds_the_blob(tmp_path: Path) -> None:
         with pytest.raises(BusyError), DirectoryStore(tmp_path, wait_s=0).deposit(lfs_file(DATA)):
             pytest.fail("two writers")
         with depositor(tmp_path) as second:
-            first.communicate("go\n", timeout=30)
-            assert second.communicate("go\n", timeout=30)[0] == f"{len(DATA)}\n"
+            first.communicate("go\n", timeout=60)
+            assert second.communicate("go\n", timeout=60)[0] == f"{len(DATA)}\n"
     assert (first.returncode, second.returncode) == (0, 0)
 
 
@@ -156,7 +156,7 @@ def own_mounts() -> list[str]:
 def test_a_full_disk_is_one_error_and_its_bytes_are_resumed(tmp_path: Path, disk: str) -> None:
     wrapper = own_mounts() if disk == "tmpfs" else []
     command = [*wrapper, sys.executable, "-c", FILL, str(tmp_path), disk]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
 
 
@@ -173,7 +173,7 @@ def test_a_write_goes_on_after_a_refusal_in_the_same_deposit(tmp_path: Path) -> 
         "    assert deposit.commit().path.read_bytes() == data\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path), "file-size-limit"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
 
 
@@ -212,7 +212,7 @@ print(grown.size_bytes)
 
 def test_big_files_need_little_memory(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", BIG, str(tmp_path)], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", BIG, str(tmp_path)], capture_output=True, text=True, check=True, timeout=240
     )
     assert 0 <= int(done.stdout) < 16 << 20
 
