@@ -14,7 +14,7 @@ import pytest
 
 from mlxlock.workspace.building import STAGE_PREFIX, stage_of
 from tests.commands.site import Site, contents
-from tests.testhub import Corrupt, LoopbackHub, Pattern, Repo, Slow, lfs
+from tests.testhub import Corrupt, Hang, LoopbackHub, Pattern, Repo, lfs
 
 TINY = "org/tiny"
 SENTINEL = ".mlxk_workspace.json"
@@ -281,12 +281,13 @@ def test_what_a_killed_clone_staged_is_cleared_by_the_next_one(site: Site) -> No
 def test_a_killed_download_continues_where_it_was(site: Site, loopback_hub: LoopbackHub) -> None:
     size_bytes = 8 << 20
     loopback_hub.repo("org/big").commit({"config.json": b"{}", "model.safetensors": Pattern(size=size_bytes)})
-    loopback_hub.fault("model.safetensors", Slow(bytes_per_s=size_bytes), server="cdn")
+    loopback_hub.fault("model.safetensors", Hang(at=size_bytes // 2), server="cdn")
     partial = site.store / "partial"
     with subprocess.Popen(
         site.command("clone", "org/big"), cwd=site.root, env=site.env, stderr=subprocess.DEVNULL
     ) as process:
         while not [path for path in partial.glob("sha256-*") if path.stat().st_size > size_bytes // 8]:
+            assert process.poll() is None
             time.sleep(0.01)
         process.kill()
     assert not (site.root / "big").exists()
@@ -332,7 +333,7 @@ def test_two_clones_of_one_target_at_once_make_it_once(site: Site) -> None:
         )
         for _ in range(2)
     ]
-    told = [json.loads(process.communicate(timeout=60)[0]) for process in running]
+    told = [json.loads(process.communicate(timeout=240)[0]) for process in running]
     assert [each["status"] for each in told] == ["success", "success"]
     assert sorted(each["data"]["changed"] for each in told) in ([False, True], [False, False])
     assert whole(site.root / "tiny")

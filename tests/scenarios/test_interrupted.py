@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from mlxlock.hub.transport import CHUNK_BYTES
 from tests.commands.site import Site, contents
-from tests.testhub import LoopbackHub, Slow, lfs
+from tests.testhub import Hang, LoopbackHub, lfs
 
 WEIGHTS = b"weights " * 200_000
 MANIFEST = '[models.one]\nrepo = "org/one"\nfirst-run = false\n'
-PACE = 400_000
-PATIENCE_S = 60
+SILENT = Hang(at=CHUNK_BYTES + 99_999)
+"""Not a slow Hub: its file would be whole before we come to send the signal, on a machine with other work."""
+PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def interrupted(
         text=True,
     ) as process:
         deadline = time.monotonic() + PATIENCE_S
-        while arrived(site) < PACE // 8:
+        while arrived(site) < CHUNK_BYTES:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -70,7 +72,7 @@ def test_an_interrupted_download_changes_nothing_and_goes_on(
         loopback_hub.repo("org/two").commit({"a.json": b"{}", "model.safetensors": lfs(WEIGHTS)})
         argv = (*argv, "--no-capture")
     before = contents(site.root)
-    loopback_hub.fault("model.safetensors", Slow(bytes_per_s=PACE), server="cdn", times=None)
+    loopback_hub.fault("model.safetensors", SILENT, server="cdn", times=None)
     code, stdout, stderr = interrupted(site, *argv)
     assert (code, stdout) == (130, "")
     assert "interrupted" in stderr
@@ -94,7 +96,7 @@ def test_what_was_written_into_the_manifest_while_a_model_came_stays(
     site.mlxk("lock", "--no-capture")
     lock = site.lock_path.read_bytes()
     loopback_hub.repo("org/two").commit({"model.safetensors": lfs(WEIGHTS)})
-    loopback_hub.fault("model.safetensors", Slow(bytes_per_s=PACE), server="cdn", times=None)
+    loopback_hub.fault("model.safetensors", SILENT, server="cdn", times=None)
     mine = f"# mine\n{MANIFEST}"
     code, _, stderr = interrupted(site, "add", "org/two", "--no-capture", meanwhile=lambda: site.write(mine))
     assert (code, "edited meanwhile" in stderr) == (130, True)
@@ -103,7 +105,7 @@ def test_what_was_written_into_the_manifest_while_a_model_came_stays(
 
 
 def test_an_interrupt_is_json_where_json_was_asked_for(loopback_hub: LoopbackHub, site: Site) -> None:
-    loopback_hub.fault("model.safetensors", Slow(bytes_per_s=PACE), server="cdn", times=None)
+    loopback_hub.fault("model.safetensors", SILENT, server="cdn", times=None)
     code, stdout, _ = interrupted(site, "lock", "--json")
     assert (code, json.loads(stdout)["error"]["code"]) == (130, "interrupted")
 
@@ -116,7 +118,7 @@ def running(mark: str) -> bool:
 
 @pytest.mark.sandbox
 def test_an_interrupted_first_run_ends_with_all_that_it_started(site: Site) -> None:
-    mark = f"{60 + time.monotonic() % 1:.9f}"
+    mark = f"{600 + time.monotonic() % 1:.9f}"
     run = f'[{{ name = "long", command = ["sleep", "{mark}"], compare = "none" }}]'
     site.write(f'[sandbox]\npython = "{sys.executable}"\n{MANIFEST.replace("false", run)}')
     before = contents(site.root)

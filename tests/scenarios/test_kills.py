@@ -98,7 +98,7 @@ def hub() -> Iterator[LoopbackHub]:
         yield hub
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("verb", KILLS)
 def test_what_was_killed_anywhere_is_completed_by_the_next(
     hub: LoopbackHub, tmp_path_factory: pytest.TempPathFactory, verb: str
