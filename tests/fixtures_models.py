@@ -52,5 +52,5 @@ def _build(tree: Path) -> None:
     with tempfile.TemporaryDirectory(dir=tree.parent) as scratch:
         made = Path(scratch) / "tree"
         command = [sys.executable, "-m", "tests.tinymodels", str(made)]
-        subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, timeout=120)
+        subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, timeout=240)
         made.rename(tree)

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 REQUIREMENTS: Final = {"1.33": "huggingface_hub==1.33.*", "2": "huggingface_hub>=2,<3"}
 _REPO: Final = Path(__file__).resolve().parent.parent
-_INSTALL_TIMEOUT_S: Final = 240
+_INSTALL_TIMEOUT_S: Final = 400
 
 
 def cache_dir(environment: Mapping[str, str]) -> Path:

@@ -133,7 +133,7 @@ write_atomic(Path(sys.argv[1]), b"x" * 5000)
 def test_what_a_killed_writer_left_is_cleared_away_by_the_next(tmp_path: Path) -> None:
     target = tmp_path / "models.lock"
     write_atomic(target, b"old")
-    done = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False, timeout=60)
     assert done.returncode == -9
     assert len(names(tmp_path)) == 2
     assert target.read_bytes() == b"old"
@@ -145,7 +145,7 @@ def test_what_a_killed_writer_left_is_cleared_away_by_the_next(tmp_path: Path) -
 def test_writers_of_one_file_take_turns(tmp_path: Path) -> None:
     target = tmp_path / "models.lock"
     writers = [subprocess.Popen([sys.executable, "-c", WRITES, str(target), who]) for who in "abc"]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(timeout=240) for writer in writers] == [0, 0, 0]
     assert names(tmp_path) == ["models.lock"]
     assert target.read_bytes()[1000:] == b"49"
 
@@ -360,7 +360,7 @@ with scratch_directory(Path(sys.argv[1])) as place:
 
 def test_scratch_goes_with_its_holder_or_with_the_next_one(tmp_path: Path) -> None:
     parent = tmp_path / "scratch"
-    done = subprocess.run([sys.executable, "-c", DIES_IN_SCRATCH, str(parent)], check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", DIES_IN_SCRATCH, str(parent)], check=False, timeout=60)
     assert done.returncode == -9
     assert len(names(parent)) == 2
     with scratch_directory(parent) as one, scratch_directory(parent) as two:

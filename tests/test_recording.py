@@ -42,7 +42,7 @@ def test_the_library_code_that_asked_is_named_also_from_worker_threads(
         client = Installation(python=hub_pythons[version], home=tmp_path, endpoint=bench.endpoint)
         env = {"PYTHONPATH": f"{tmp_path / 'witness'}:{tmp_path}", "MLXK_WITNESS": str(tmp_path / "asked")}
         command = [str(client.python), "-c", "from speechlib.model import Model; Model().load()"]
-        subprocess.run(command, env=client.environment(env), check=True, timeout=60, cwd=tmp_path)
+        subprocess.run(command, env=client.environment(env), check=True, timeout=240, cwd=tmp_path)
         asked = [exchange for exchange in bench.mirror.exchanges() if exchange.repo]
     assert {exchange.asked_by for exchange in asked} == {"speechlib.model:Model.load"}
     assert {exchange.path for exchange in asked if exchange.path} == set(FILES)

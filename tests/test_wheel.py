@@ -18,7 +18,7 @@ VERSION = "0.1.0"
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=240)
     (built,) = out.glob("*.whl")
     return built
 
@@ -69,5 +69,5 @@ def test_it_runs_from_where_it_was_unpacked(wheel: Path, tmp_path: Path) -> None
         opened.extractall(tmp_path / "site")
     probe = "import sys; sys.path.insert(0, sys.argv.pop(1)); from mlxlock.__main__ import main; main()"
     command = [sys.executable, "-I", "-c", probe, str(tmp_path / "site"), "help", "sync"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=True)
     assert "Usage: mlxk sync" in done.stdout

@@ -65,7 +65,7 @@ def offered(site: Site, shell: str, *words: str, more: dict[str, str] | None = N
         env={**site.env, "PATH": path, "XDG_CONFIG_HOME": str(site.root), **(more or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert "Traceback" not in done.stderr

@@ -24,7 +24,7 @@ INNER = {"MLXK_CANARY", "MLXK_MODEL", "MLXK_SERVICE", "MLXK_WITNESS"}
 def mlxk_says(*argv: str, **more: str) -> str:
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nowhere", **more}
     command = [sys.executable, "-m", "mlxlock", *argv]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -125,7 +125,7 @@ def test_a_variable_does_what_its_flag_does() -> None:
     command = [sys.executable, "-m", "mlxlock", "sync"]
     base = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nowhere"}
     done = subprocess.run(
-        command, env={**base, **env}, capture_output=True, text=True, timeout=60, check=False
+        command, env={**base, **env}, capture_output=True, text=True, timeout=240, check=False
     )
     assert "`--locked` and `--frozen` exclude each other" in done.stderr
 

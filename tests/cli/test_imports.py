@@ -61,7 +61,7 @@ def imported(site: Site, *argv: str) -> tuple[set[str], str]:
     """The packages that a call imports, and what it says on stdout."""
     command = [sys.executable, "-c", PROGRAM, *argv]
     done = subprocess.run(
-        command, cwd=site.root, env=site.env, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=site.root, env=site.env, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     found = re.search(r"^imported: (.*)$", done.stderr, re.MULTILINE)
@@ -97,7 +97,7 @@ def test_a_version_needs_no_click_and_help_none_of_the_commands(site: Site) -> N
     assert "click" not in imported(site, "--version")[0]
     probe = "import sys; from mlxlock.cli.main import run; run(['--help']); print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", probe], env=site.env, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", probe], env=site.env, capture_output=True, text=True, check=True, timeout=240
     )
     ours = {name for name in done.stdout.splitlines()[-1].split() if name.startswith("mlxlock.")}
     assert {name.split(".")[1] for name in ours} <= {"cli", "render", "errors", "spec", "steps"}

@@ -57,7 +57,7 @@ def on_terminal(site: Site, *argv: str, **more: str) -> tuple[str, str]:
         stdout=subprocess.PIPE,
         stderr=slave,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     os.close(slave)
@@ -109,7 +109,7 @@ def told_from(directory: Path, site: Site) -> str:
     """What `status` says in a directory of a project."""
     command = site.command("status")
     done = subprocess.run(
-        command, cwd=directory, env=site.env, capture_output=True, text=True, timeout=60, check=True
+        command, cwd=directory, env=site.env, capture_output=True, text=True, timeout=240, check=True
     )
     return done.stdout.splitlines()[-1]
 

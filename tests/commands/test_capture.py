@@ -10,7 +10,7 @@ from mlxlock.spec.lockfile import Environment
 from tests.commands.site import Site
 from tests.testhub import LoopbackHub
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sandbox
 
 MAC = Environment(platform="macosx-arm64", python="3.12", packages={})
 FETCH = "from huggingface_hub import hf_hub_download\nhf_hub_download('org/{}', '{}')\n"

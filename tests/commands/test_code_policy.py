@@ -12,7 +12,7 @@ from mlxlock.ports import Note
 from tests.commands.laboratory import Lab, settle
 from tests.testhub import LoopbackHub
 
-pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.mlx, pytest.mark.sandbox]
 
 ALLOW = 'remote-code = "allow"\n'
 TOKENIZER = """

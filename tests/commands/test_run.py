@@ -289,7 +289,7 @@ def test_on_a_terminal_without_a_prompt_it_is_a_chat(place: Place) -> None:
     ours, theirs = pty.openpty()
     command = place.command("run", "models/chat", "--system", "s")
     with os.fdopen(ours), os.fdopen(theirs) as terminal:
-        subprocess.run(command, cwd=place.root, env=place.env, stdin=terminal, check=True, timeout=60)
+        subprocess.run(command, cwd=place.root, env=place.env, stdin=terminal, check=True, timeout=240)
     (call,) = place.python.calls()
     assert call["job"]["tame"] is False
     assert call["argv"][1].endswith("/chat.py")

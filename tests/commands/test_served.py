@@ -9,7 +9,7 @@ import pytest
 from tests.commands.site import Site
 from tests.testhub import LoopbackHub
 
-pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.mlx, pytest.mark.sandbox]
 
 CODE = """
 from huggingface_hub import HfApi

@@ -10,7 +10,7 @@ from mlxlock.first_runs.proof import Proven
 from tests.commands.laboratory import Captured, Lab, settle
 from tests.testhub import LoopbackHub
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.sandbox
 
 APP = '[models.app]\nrepo = "org/app"\nfirst-run = [{ name = "app", command = ["python", "app.py"]%s }]\n%s'
 

@@ -10,7 +10,7 @@ from tests.hidden.rows import ROWS, find
 from tests.hidden.trial import project
 from tests.testhub import LoopbackHub
 
-pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.mlx, pytest.mark.sandbox]
 ROW = {row.name: row for row in ROWS}
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.hidden.rows import ROWS, Row, Wanted, Withheld
 from tests.hidden.trial import Observed
 
-pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.mlx, pytest.mark.sandbox]
 
 EACH_ROW = pytest.mark.parametrize("observed", ROWS, indirect=True, ids=[row.name for row in ROWS])
 EACH_ARTIFACT = pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class Bench:
         **headers: str,
     ) -> "Answered":
         """Send one request; header names have `_` for `-`."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             target = f"{self.mirror.prefix if prefixed else ''}{path}"
             named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -18,7 +18,7 @@ def heavy_modules(script: str, *arguments: str) -> list[str]:
     """The heavy packages that a script has imported by its end."""
     ending = f"\nimport sys; print(*sorted({HEAVY} & set(sys.modules)))"
     command = [sys.executable, "-c", script + ending, *arguments]
-    answer = subprocess.run(command, cwd=REPO, check=True, timeout=60, capture_output=True, text=True)
+    answer = subprocess.run(command, cwd=REPO, check=True, timeout=240, capture_output=True, text=True)
     return answer.stdout.split()
 
 

@@ -231,7 +231,7 @@ def test_transformers_loads_a_tokenizer(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.stdout.splitlines() == ["hello world True"], done.stderr
@@ -260,7 +260,7 @@ def test_the_file_system_interface_reads(
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.stdout.splitlines() == ["['org/model/sub'] 8000", repr(WEIGHTS[7001:7004])], done.stderr

@@ -39,7 +39,7 @@ def run(python: Path, libraries: Path, *arguments: str, **environ: str) -> dict[
     environment = {**os.environ, "PYTHONPATH": f"{REPO}:{libraries}", **environ}
     command = [str(python), *arguments]
     answer = subprocess.run(
-        command, cwd=REPO, env=environment, check=True, timeout=60, capture_output=True, text=True
+        command, cwd=REPO, env=environment, check=True, timeout=240, capture_output=True, text=True
     )
     assert answer.stderr == "", "nobody talks past the renderer"
     told: dict[str, Any] = json.loads(answer.stdout)

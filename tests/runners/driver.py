@@ -86,7 +86,7 @@ class Driver:
             check=False,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
         )
         assert not list(place.glob("*.tmp"))
         return Ran(

@@ -29,7 +29,7 @@ def environment(tmp_path: Path) -> Path:
 
 def _probe(python: Path, *flags: str) -> tuple[Mapping[str, object], str]:
     command = [str(python), *flags, str(RUNNERS / "probe.py")]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=240)
     return json.loads(done.stdout), done.stderr
 
 

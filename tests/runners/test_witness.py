@@ -56,7 +56,7 @@ class Watched:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=True,
         )
         return done.stdout

@@ -41,7 +41,9 @@ def mlxk(root: Path, *argv: str) -> subprocess.CompletedProcess[str]:
         "MLXK_STORE_DIR": str(root / "store"),
     }
     command = [sys.executable, "-m", "mlxlock", *argv]
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=root, env=env, capture_output=True, text=True, timeout=240, check=False
+    )
 
 
 MANIFESTS = {

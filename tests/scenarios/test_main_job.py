@@ -16,7 +16,7 @@ import pytest
 
 from tests.testhub import LoopbackHub
 
-pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.mlx, pytest.mark.sandbox]
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = f"""

@@ -11,7 +11,7 @@ import pytest
 from tests.commands.site import ROOT, Site
 from tests.testhub import LoopbackHub
 
-pytestmark = [pytest.mark.mlx, pytest.mark.sandbox, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.mlx, pytest.mark.sandbox]
 
 REPO = "mlx-community/VibeVoice-ASR-tiny"
 MODEL = "./models/VibeVoice-ASR-tiny"

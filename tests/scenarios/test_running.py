@@ -19,7 +19,7 @@ from tests.testhub import LoopbackHub
 from tests.tinymodels import MODELS
 from tests.tinymodels.hfcache import lay_out_cache
 
-pytestmark = [pytest.mark.mlx, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.mlx
 
 NAMES = ("text", "vision", "whisper", "dia")
 TOKEN = "hf_the_parents"  # noqa: S105 - the Hub is the test's own

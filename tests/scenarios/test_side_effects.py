@@ -21,7 +21,7 @@ from tests.standins import Page, StandIns
 from tests.test_sandboxed_capture import _without_bubblewrap, _without_namespaces
 from tests.testhub import LoopbackHub, lfs
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.sandbox
 
 HEAD = f'[sandbox]\nrequire = "full"\npython = "{sys.executable}"\n'
 MODEL = '[models.m]\nrepo = "org/m"\nfirst-run = [{ name = "app", command = ["python", "app.py"] }]\n'

@@ -29,7 +29,7 @@ def _digests(tree: Path) -> Mapping[str, str]:
 def test_a_second_build_gives_the_same_bytes(tiny_models: Path, tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONHASHSEED": "7"}
     command = [sys.executable, "-m", "tests.tinymodels", str(tmp_path)]
-    built = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120)
+    built = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=240)
     assert sorted(built.stdout.split()) == _REPOS
     assert _digests(tmp_path) == _digests(tiny_models)
 
@@ -49,7 +49,7 @@ def test_the_bytes_do_not_depend_on_the_machine(tiny_models: Path, tmp_path: Pat
 
 def test_one_model_alone_is_built_as_among_the_others(tiny_models: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.tinymodels", str(tmp_path), "text"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
     repo = MODELS["text"].repo
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")] == [repo]
     assert _digests(tmp_path / repo) == _digests(tiny_models / repo)
@@ -57,7 +57,7 @@ def test_one_model_alone_is_built_as_among_the_others(tiny_models: Path, tmp_pat
 
 def test_the_command_line_names_an_unknown_model(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.tinymodels", str(tmp_path), "text", "llama"]
-    refused = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    refused = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
     assert (refused.returncode, list(tmp_path.iterdir())) == (2, [])
     assert "unknown models: llama" in refused.stderr
 
@@ -77,7 +77,7 @@ def test_a_tokenizer_reads_back_what_it_wrote(tiny_models: Path) -> None:
         "ids = t.encode('describe this image: é<|im_end|>').ids; print(len(ids), t.decode(ids, False))"
     )
     path = tiny_models / MODELS["text"].repo / "tokenizer.json"
-    result = subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, timeout=60)
+    result = subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, timeout=240)
     count, text = result.stdout.decode().rstrip("\n").split(" ", 1)
     assert text == "describe this image: é<|im_end|>"
     assert int(count) < 20  # whole words, not bytes
@@ -90,7 +90,7 @@ def test_the_media_are_what_they_claim(tmp_path: Path) -> None:
     code = "import sys; from PIL import Image; i = Image.open(sys.argv[1]); i.load(); print(i.size, i.mode)"
     picture = write_png(tmp_path / "a.png")
     result = subprocess.run(
-        [sys.executable, "-c", code, picture], check=True, capture_output=True, timeout=60
+        [sys.executable, "-c", code, picture], check=True, capture_output=True, timeout=240
     )
     assert result.stdout.decode().strip() == "(56, 56) RGB"
 
@@ -115,4 +115,4 @@ def _first_run(tree: Path, scratch: Path, name: str, *, with_needs: bool) -> sub
     hf_home = lay_out_cache(tree, scratch / "hf", model.needs if with_needs else ())
     env = {**os.environ, "HF_HOME": str(hf_home), "HF_HUB_CACHE": str(hf_home / "hub"), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, str(_FIRST_RUN), model.kind, str(tree / model.repo), str(media)]
-    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=240)

@@ -111,7 +111,7 @@ def _constants(variables: Mapping[str, str]) -> dict[str, str]:
     code = f"from huggingface_hub import constants as c; [print(getattr(c, name)) for name in {names}]"
     command = [sys.executable, "-P", "-c", code]
     done = subprocess.run(
-        command, env=dict(variables), capture_output=True, text=True, check=True, timeout=60
+        command, env=dict(variables), capture_output=True, text=True, check=True, timeout=240
     )
     return dict(zip(names, done.stdout.splitlines(), strict=True))
 
@@ -176,7 +176,7 @@ def test_sh_gets_back_exactly_what_was_quoted(text: str) -> None:
     )
     script = f'{as_shell(changed)}printf %s "$HF_HOME"; printf %s "${{MLXLM_USE_MODELSCOPE-gone}}"'
     env = {"MLXLM_USE_MODELSCOPE": "true"}
-    done = subprocess.run(["/bin/sh", "-euc", script], env=env, capture_output=True, check=True, timeout=10)
+    done = subprocess.run(["/bin/sh", "-euc", script], env=env, capture_output=True, check=True, timeout=60)
     assert done.stdout == text.encode() + b"gone"
 
 
@@ -190,7 +190,7 @@ def test_fish_and_sh_set_the_same(shell: Shell, tmp_path: Path) -> None:
     script.write_text(
         f"{as_shell(changed, shell)}{sys.executable} -c 'import os; print(os.environ[\"HF_HOME\"])'"
     )
-    done = subprocess.run([program, str(script)], capture_output=True, text=True, check=True, timeout=10)
+    done = subprocess.run([program, str(script)], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "/it's \\a $HOME/.hf_cache\n"
 
 

@@ -93,7 +93,7 @@ def test_huggingface_hub_finds_everything_there_offline(
     assert _sync(tmp_path, tree, store).is_empty
     variables = strict(tmp_path / "models", tmp_path / "scratch", {}).variables
     command = [sys.executable, "-P", "-c", ASK]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=240, check=False)
     assert done.stdout.splitlines() == ["50000", "a b"], done.stderr
     assert _sync(tmp_path, tree, store).is_empty
 
