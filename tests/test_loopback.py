@@ -4,6 +4,9 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler
 
+import pytest
+
+from mlxlock import loopback
 from mlxlock.loopback import LoopbackServer, answering
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -19,7 +22,7 @@ class _Slow(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.set()
-        self.let.wait(20)
+        self.let.wait(60)
         self.ended.set()
         self.send_response(204)
         self.end_headers()
@@ -40,7 +43,7 @@ def _listener() -> socket.socket:
 
 
 def _client(listener: socket.socket) -> socket.socket:
-    return socket.create_connection(listener.getsockname(), timeout=20)
+    return socket.create_connection(listener.getsockname(), timeout=60)
 
 
 def test_a_silent_client_is_hung_up_on() -> None:
@@ -64,15 +67,16 @@ def test_one_client_too_many_waits_until_another_is_gone() -> None:
                 early = b""
             assert early == b""
             first.close()
-            second.settimeout(20)
+            second.settimeout(60)
             assert second.recv(100).startswith(b"HTTP/1.1 204")
 
 
-def test_who_leaves_waits_for_what_is_being_answered() -> None:
+def test_who_leaves_waits_for_what_is_being_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loopback, "_FAREWELL_S", 60.0)  # however late the timer is
     with _listener() as listener:
         with answering(LoopbackServer(listener, _Slow, name="it", max_connections=4)):
             with _client(listener) as client:
                 client.sendall(GET)
-                assert _Slow.asked.wait(20)
+                assert _Slow.asked.wait(60)
             threading.Timer(0.3, _Slow.let.set).start()
         assert _Slow.ended.is_set()

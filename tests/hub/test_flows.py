@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mlxlock import loopback
 from mlxlock.errors import MismatchError
-from mlxlock.hub import loopback
 from mlxlock.hub.flows import HELD_BYTES
 from mlxlock.spec.digest import Sha256
 from mlxlock.spec.names import RepoPath

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlxlock.hub import loopback
+from mlxlock import loopback
 from mlxlock.hub.loopback import MAX_BODY_BYTES, Reply, Request, Respond, Slice, serving
 
 
