@@ -32,7 +32,7 @@ def status(**given: Any) -> int:
     "--require-sandbox",
     type=click.Choice(["full", "partial"]),
     envvar="MLXK_REQUIRE_SANDBOX",
-    help="Refuse proofs that were made under a weaker sandbox.",
+    help="Demand that every first run is proven, and nowhere under a weaker sandbox.",
 )
 @selection_options
 @common_options

@@ -109,7 +109,8 @@ class RealLaboratory:
             return NoSandbox(python=python)
         ours = None if self._project is None else self._project.root
         choice = Choice(memory=self.store_dir / "sandboxes", on_event=self._on_event)
-        return choose(self._manifest.sandbox.require, project=ours, python=python, choice=choice)
+        least = self._manifest.sandbox.require or "partial"
+        return choose(least, project=ours, python=python, choice=choice)
 
     def sandbox(self) -> Sandbox:
         """The best sandbox that works here.

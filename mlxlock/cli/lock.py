@@ -82,8 +82,9 @@ def lock(**given: Any) -> int:
         frozen_artifacts=given["frozen_artifacts"],
         keep_going=given["keep_going"],
         allow_lower=given["allow_lower"],
+        sandboxed=not given["no_sandbox"],
     )
-    choices = Choices(adopt=given["adopt"], sandboxed=not given["no_sandbox"])
+    choices = Choices(adopt=given["adopt"], sandboxed=options.sandboxed)
 
     def run(ports: Ports, project: Any) -> Any:
         from mlxlock.commands.lock import lock as command
@@ -110,6 +111,7 @@ def capture(**given: Any) -> int:
             models=given["models"],
             allow_lower=given["allow_lower"],
             adopt_writes=given["adopt_writes"],
+            sandboxed=not given["no_sandbox"],
         )
         return command(project, ports, options)
 

@@ -34,7 +34,11 @@ def _choices(given: dict[str, Any]) -> tuple[Choices, LockOptions]:
     choices = Choices(
         link_mode=given.pop("link_mode"), adopt=given.pop("adopt"), sandboxed=not given.pop("no_sandbox")
     )
-    return choices, LockOptions(capture=not given.pop("no_capture"), allow_lower=given.pop("allow_lower"))
+    return choices, LockOptions(
+        capture=not given.pop("no_capture"),
+        allow_lower=given.pop("allow_lower"),
+        sandboxed=choices.sandboxed,
+    )
 
 
 @verb(

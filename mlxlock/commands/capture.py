@@ -7,7 +7,7 @@ from mlxlock.commands.lock_report import capture_report
 from mlxlock.errors import UsageError
 from mlxlock.first_runs.exercise import Made, Work, make_first_runs
 from mlxlock.planning.assemble import used_environments
-from mlxlock.planning.levels import lowered
+from mlxlock.planning.levels import lowered, refuse_unsandboxed
 from mlxlock.planning.policy import check_policy
 from mlxlock.planning.relock import Decision, first_runs_of
 from mlxlock.ports import Ports
@@ -38,11 +38,13 @@ class CaptureOptions:
         models: Names; none means every model that is ever run.
         allow_lower: Record a proof also where it says less than the one that stands there.
         adopt_writes: Lock files that first runs made themselves as they are.
+        sandboxed: False for `--no-sandbox`.
     """
 
     models: tuple[str, ...] = ()
     allow_lower: bool = False
     adopt_writes: bool = False
+    sandboxed: bool = True
 
 
 def capture(project: Project, ports: Ports, options: CaptureOptions) -> Report:
@@ -59,6 +61,7 @@ def capture(project: Project, ports: Ports, options: CaptureOptions) -> Report:
 
 def _capture(project: Project, ports: Ports, options: CaptureOptions) -> Report:
     manifest, before = read_manifest(project), read_lockfile(project)
+    refuse_unsandboxed(manifest, sandboxed=options.sandboxed)
     refuse_newer(before)
     check_fresh(manifest, before, ports, frozen=False)
     chosen = _chosen(before, options.models)

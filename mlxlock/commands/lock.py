@@ -11,7 +11,7 @@ from mlxlock.first_runs.proof import Proven
 from mlxlock.planning.assemble import used_environments, with_recorded_proofs
 from mlxlock.planning.freshness import staleness
 from mlxlock.planning.frozen import new_arrivals
-from mlxlock.planning.levels import refuse_lower_sandbox
+from mlxlock.planning.levels import refuse_lower_sandbox, refuse_unsandboxed
 from mlxlock.planning.policy import check_policy
 from mlxlock.planning.relock import Decision, decide, first_runs_of
 from mlxlock.ports import Note, Ports
@@ -52,6 +52,7 @@ class LockOptions:
         frozen_artifacts: Refuse what first runs bring and the lock does not have yet.
         keep_going: Lock what can be locked; an entry that cannot stays as it is.
         allow_lower: Run models also in a lesser sandbox than the one that the lock has of them.
+        sandboxed: False for `--no-sandbox`.
     """
 
     check: bool = False
@@ -63,6 +64,7 @@ class LockOptions:
     frozen_artifacts: bool = False
     keep_going: bool = False
     allow_lower: bool = False
+    sandboxed: bool = True
 
     @property
     def runs(self) -> bool:
@@ -91,6 +93,8 @@ def lock_in_turn(project: Project, ports: Ports, options: LockOptions) -> Report
         MlxlockError: And its children; the lock on disk is then as it was.
     """
     manifest = read_manifest(project)
+    if options.runs:
+        refuse_unsandboxed(manifest, sandboxed=options.sandboxed)
     before = read_lockfile_if_any(project) or EMPTY
     refuse_newer(before)
     _refuse_unknown(manifest, options.upgrade_models)

@@ -15,7 +15,7 @@ from mlxlock.errors import (
 from mlxlock.first_runs.proof import Proven
 from mlxlock.planning.freshness import Reason, staleness
 from mlxlock.planning.policy import policy_problems
-from mlxlock.planning.relock import all_seen, unproven_runs
+from mlxlock.planning.relock import all_seen, short_of, unproven_runs
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.manifest import Manifest
 from mlxlock.steps.report import Json, Line, Report, plural
@@ -33,7 +33,7 @@ def check_report(manifest: Manifest, locked: Lockfile | None, *, capture: bool) 
     reasons = staleness(manifest, lockfile)
     asked = [model for model in lockfile.models if manifest.model(model.name)]
     policy = policy_problems(manifest, asked)
-    unproven = [(model.name, run.name) for model in asked for run in unproven_runs(model)] if capture else []
+    unproven = [(model, run.name) for model in asked for run in unproven_runs(model)] if capture else []
     unhashed = [model.name for model in asked if capture and not all_seen(model)]
     report = Report(
         command="lock",
@@ -41,13 +41,13 @@ def check_report(manifest: Manifest, locked: Lockfile | None, *, capture: bool) 
             "stale": bool(reasons) or locked is None,
             "reasons": [_reason(reason) for reason in reasons],
             "policy": list(policy),
-            "unproven": [{"model": model, "first_run": run} for model, run in unproven],
+            "unproven": [{"model": model.name, "first_run": run} for model, run in unproven],
             "unhashed": list(unhashed),
         },
         lines=(
             *(Line(str(reason)) for reason in reasons),
             *(Line(problem) for problem in policy),
-            *(Line(f"first run `{run}` of `{model}` is not proven") for model, run in unproven),
+            *(Line(_lacking(model, run)) for model, run in unproven),
             *(Line(f"not every file of `{model}` was hashed here") for model in unhashed),
         ),
     )
@@ -62,6 +62,15 @@ def check_report(manifest: Manifest, locked: Lockfile | None, *, capture: bool) 
         told = "what is locked is not proven" if unproven else "what is locked was not hashed"
         return _no(report, ProofError.code, told, "run `mlxk lock`, or check with `--no-capture`")
     return replace(report, lines=(Line("up to date", "good"),))
+
+
+def _lacking(model: LockedModel, run: str) -> str:
+    """What a first run lacks: any proof, or one in a sandbox of the required level."""
+    what = f"first run `{run}` of `{model.name}` is"
+    low = dict(short_of(model, model.request.sandbox_require)).get(run)
+    if low is None:
+        return f"{what} not proven"
+    return f"{what} proven in sandbox level `{low}` only, and `{model.request.sandbox_require}` is required"
 
 
 def _no(report: Report, code: str, message: str, hint: str = "run `mlxk lock`") -> Report:

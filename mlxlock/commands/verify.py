@@ -4,14 +4,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from mlxlock.errors import DriftError, PolicyError
 from mlxlock.planning.layout import lay_out
 from mlxlock.planning.policy import policy_problems
+from mlxlock.planning.relock import first_runs_of, is_enough, proven_in, short_of
 from mlxlock.planning.verdict import Finding, Verdict, cure_of, judge
 from mlxlock.ports import Ports
 from mlxlock.spec.lockfile import LockedModel
+from mlxlock.spec.record import RequiredLevel, SandboxLevel
 from mlxlock.steps.project import Project, read_lockfile, read_manifest, warn_of_newer
 from mlxlock.steps.report import Json, Line, Report, human_bytes, plural
 from mlxlock.steps.selection import Selection, chosen_models, seen_models
@@ -25,11 +27,11 @@ class VerifyOptions:
 
     Attributes:
         selection: Which models.
-        require_sandbox: Refuse proofs made under a weaker sandbox than this.
+        require_sandbox: Demand a proof of every first run, and none made under a weaker sandbox than this.
     """
 
     selection: Selection = field(default_factory=Selection)
-    require_sandbox: Literal["full", "partial"] | None = None
+    require_sandbox: RequiredLevel | None = None
 
 
 def verify(project: Project, ports: Ports, options: VerifyOptions) -> Report:
@@ -45,17 +47,38 @@ def verify(project: Project, ports: Ports, options: VerifyOptions) -> Report:
     tree = lay_out(seen_models(models, ports.store()))
     workspace = ports.workspace(project.workspace_root(manifest))
     verdict = judge(tree, workspace.scan(tree, content=True))
-    refusals = (*policy_problems(manifest, models), *_weak(models, options.require_sandbox))
+    refusals = (
+        *policy_problems(manifest, models),
+        *_too_low(models, manifest.sandbox.require),
+        *_weak(models, options.require_sandbox),
+    )
     return _report(verdict, refusals)
 
 
-def _weak(models: Iterable[LockedModel], require: Literal["full", "partial"] | None) -> Iterator[str]:
-    """Why a model's proofs are not of the required sandbox level."""
-    enough = {"full": {"full"}, "partial": {"full", "partial"}}
-    for model in models if require else ():
-        levels = {proof.sandbox for proof in model.proofs}
-        if require and (not levels or levels - enough[require]):
-            yield f"`{model.name}` has no proof, or one made under a weaker sandbox than `{require}`"
+def _too_low(models: Iterable[LockedModel], require: RequiredLevel | None) -> Iterator[str]:
+    """Which proofs do not count, since `[sandbox]` of the manifest requires a better sandbox for them."""
+    for model in models:
+        for run, best in short_of(model, require):
+            yield f"{_proven(model, run, best)}, and `[sandbox]` requires `{require}`"
+
+
+def _weak(models: Iterable[LockedModel], demanded: RequiredLevel | None) -> Iterator[str]:
+    """What keeps models from being proven in the demanded sandbox, in every environment that proves them."""
+    for model in models if demanded else ():
+        runs = first_runs_of(model.request)
+        if not runs:
+            yield f"`{model.name}` is never run: nothing of it is proven in any sandbox"
+        for run in runs:
+            levels = proven_in(model, run.name)
+            if not levels:
+                yield f"`{model.name}` ({run.name}) is not proven offline, in any sandbox"
+            elif not is_enough(levels[-1], demanded):
+                told = _proven(model, run.name, levels[-1])
+                yield f"{told}, a weaker sandbox than `{demanded}`"
+
+
+def _proven(model: LockedModel, run: str, level: SandboxLevel) -> str:
+    return f"`{model.name}` ({run}) is proven in sandbox level `{level}`"
 
 
 def _report(verdict: Verdict, refusals: tuple[str, ...]) -> Report:
@@ -77,7 +100,7 @@ def _report(verdict: Verdict, refusals: tuple[str, ...]) -> Report:
         return negative(
             error_code=PolicyError.code,
             message=f"the workspace is as locked, but not as it must be: {count}",
-            hint="see `[policy]` in `models.toml`, and `mlxk lock`",
+            hint="see `[policy]` and `[sandbox]` in `models.toml`, and run `mlxk lock`",
         )
     return negative(
         error_code=DriftError.code,

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from mlxlock.errors import ProofError
+from mlxlock.errors import ProofError, UsageError
 from mlxlock.planning.relock import first_runs_of, unproven_runs
 from mlxlock.spec.lockfile import LockedModel, OfflineLevel, Proof
-from mlxlock.spec.record import Compared, SandboxLevel
+from mlxlock.spec.manifest import Manifest
+from mlxlock.spec.record import SANDBOX_RANK, Compared, SandboxLevel
 
 OFFLINE: Final[Mapping[OfflineLevel, int]] = {"unproven": 0, "served": 1, "proven": 2}
-SANDBOX: Final[Mapping[SandboxLevel, int]] = {"none": 0, "partial": 1, "full": 2}
 COMPARED: Final[Mapping[Compared, int]] = {"none": 0, "output": 1}
 
 
@@ -47,8 +47,25 @@ def refuse_lower_sandbox(models: Iterable[LockedModel], level: SandboxLevel) -> 
         )
 
 
+def refuse_unsandboxed(manifest: Manifest, *, sandboxed: bool) -> None:
+    """Refuse to run anything without a sandbox where the manifest requires one.
+
+    Raises:
+        UsageError: It does.
+    """
+    require = manifest.sandbox.require
+    if require is not None and not sandboxed:
+        raise UsageError(
+            f'`--no-sandbox` was given, and `[sandbox]` of `models.toml` says `require = "{require}"`',
+            hint="leave `--no-sandbox` out, or take `require` out of `models.toml`",
+        )
+
+
 def offline_of(model: LockedModel) -> OfflineLevel:
-    """How a model goes without the Hub: its weakest first run, each where it is proven best."""
+    """How a model goes without the Hub: its weakest first run, each where it is proven best.
+
+    What is proven in a lesser sandbox than the manifest requires does not count.
+    """
     if any(unproven_runs(model)) or not model.proofs:
         return "unproven"
     return min((proof.offline for proof in _best(model)), key=OFFLINE.__getitem__)
@@ -72,19 +89,19 @@ def standing(model: LockedModel) -> str:
 def _best(model: LockedModel) -> list[Proof]:
     """The strongest proof of each first run, whatever its environment."""
     best: dict[str, Proof] = {}
-    for proof in sorted(model.proofs, key=lambda each: (OFFLINE[each.offline], SANDBOX[each.sandbox])):
+    for proof in sorted(model.proofs, key=lambda each: (OFFLINE[each.offline], SANDBOX_RANK[each.sandbox])):
         best[proof.first_run] = proof
     return list(best.values())
 
 
 def _rank(level: SandboxLevel) -> int:
-    return SANDBOX[level]
+    return SANDBOX_RANK[level]
 
 
 def _fallen(old: Proof, new: Proof) -> Iterator[tuple[str, str, str]]:
     if OFFLINE[new.offline] < OFFLINE[old.offline]:
         yield "offline", old.offline, new.offline
-    if SANDBOX[new.sandbox] < SANDBOX[old.sandbox]:
+    if SANDBOX_RANK[new.sandbox] < SANDBOX_RANK[old.sandbox]:
         yield "sandbox", old.sandbox, new.sandbox
     if COMPARED[new.compared] < COMPARED[old.compared]:
         yield "compared", old.compared, new.compared

@@ -12,6 +12,7 @@ from mlxlock.spec.first_run import DEFAULT_NAME, FirstRun
 from mlxlock.spec.lockfile import LockedModel, Lockfile, Request
 from mlxlock.spec.manifest import Manifest, ModelSpec
 from mlxlock.spec.names import Revision
+from mlxlock.spec.record import SANDBOX_RANK, RequiredLevel, SandboxLevel
 
 WHERE: Final = ("repo", "revision", "version")
 """The keys of a request that decide the commit."""
@@ -96,11 +97,30 @@ def _settle(decision: Decision, *, capture: bool) -> Decision:
 
 
 def unproven_runs(model: LockedModel) -> Iterator[FirstRun]:
-    """The first runs that no environment has proven."""
-    proven = {proof.first_run for proof in model.proofs if proof.offline != "unproven"}
+    """The first runs that no environment has proven in a sandbox of the level that is required."""
     for run in first_runs_of(model.request):
-        if run.name not in proven:
+        levels = proven_in(model, run.name)
+        if not any(is_enough(level, model.request.sandbox_require) for level in levels):
             yield run
+
+
+def proven_in(model: LockedModel, first_run: str) -> tuple[SandboxLevel, ...]:
+    """The sandbox levels in which a first run is proven, the best first; empty for nowhere."""
+    proofs = (each for each in model.proofs if each.first_run == first_run and each.offline != "unproven")
+    return tuple(sorted((each.sandbox for each in proofs), key=SANDBOX_RANK.__getitem__, reverse=True))
+
+
+def is_enough(level: SandboxLevel, required: RequiredLevel | None) -> bool:
+    """Whether a proof of this level counts where this one is required."""
+    return required is None or SANDBOX_RANK[level] >= SANDBOX_RANK[required]
+
+
+def short_of(model: LockedModel, required: RequiredLevel | None) -> Iterator[tuple[str, SandboxLevel]]:
+    """The first runs that are proven, but in no sandbox of the required level, each with the best it has."""
+    for run in first_runs_of(model.request):
+        best = next(iter(proven_in(model, run.name)), None)
+        if best is not None and not is_enough(best, required):
+            yield run.name, best
 
 
 def all_seen(model: LockedModel) -> bool:

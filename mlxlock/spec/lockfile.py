@@ -13,7 +13,7 @@ from mlxlock.spec.effects import NO_EFFECTS, Effects
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.names import CommitHash, ModelName, RepoId, RepoPath, RepoType, Revision
 from mlxlock.spec.phases import Phase
-from mlxlock.spec.record import Compared, RunnerEnvironment, SandboxLevel
+from mlxlock.spec.record import Compared, RequiredLevel, RunnerEnvironment, SandboxLevel
 from mlxlock.spec.resolution import FileEntry, RemoteFile
 
 VERSION: Final = 1
@@ -44,7 +44,7 @@ class Request:
     artifacts: Mapping[RepoId, Revision] = field(default_factory=dict)
     allow_hosts: tuple[str, ...] = ()
     accept_denied: tuple[str, ...] = ()
-    sandbox_require: str | None = None
+    sandbox_require: RequiredLevel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from mlxlock.spec.lockfile import (
 from mlxlock.spec.names import REPO_TYPES, CommitHash, ModelName, RepoId, RepoPath, Revision
 from mlxlock.spec.phases import PHASES
 from mlxlock.spec.readers import Problems, Table, load_toml, plain
-from mlxlock.spec.record import Compared, SandboxLevel
+from mlxlock.spec.record import REQUIRED_LEVELS, Compared, SandboxLevel
 from mlxlock.spec.resolution import FileEntry
 from mlxlock.spec.upgrades import upgrade
 
@@ -36,7 +36,6 @@ OFFLINE: Final[tuple[OfflineLevel, ...]] = ("proven", "served", "unproven")
 COMPARED: Final[tuple[Compared, ...]] = ("output", "none")
 LEVELS: Final[tuple[SandboxLevel, ...]] = ("full", "partial", "none")
 REMOTE_CODE: Final = ("allow", "deny")
-REQUIRE: Final = ("full", "partial")
 _TREE_DIGEST: Final = re.compile(r"blake3:[0-9a-f]{64}")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -135,7 +134,7 @@ def _request(table: Table | None) -> Request | None:
         artifacts=table.mapping("artifacts", RepoId, Revision),
         allow_hosts=table.texts("allow-hosts", plain),
         accept_denied=table.texts("accept-denied", plain),
-        sandbox_require=table.choice("sandbox", REQUIRE),
+        sandbox_require=table.choice("sandbox", REQUIRED_LEVELS),
     )
     if (request.revision is None) == (request.version is None):
         table.problem(None, "expected either `revision` or `version`")

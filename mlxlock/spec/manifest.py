@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import Request
 from mlxlock.spec.names import ModelName, RepoId, Revision
+from mlxlock.spec.record import RequiredLevel
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -33,8 +34,6 @@ KINDS: Final[tuple[Kind, ...]] = (
 )
 """What a model is for. Closed, since a kind decides which library its first run is made with."""
 
-Require = Literal["full", "partial"]
-REQUIRE: Final[tuple[Require, ...]] = ("full", "partial")
 RemoteCode = Literal["allow", "deny"]
 REMOTE_CODE: Final[tuple[RemoteCode, ...]] = ("allow", "deny")
 
@@ -89,12 +88,13 @@ class SandboxSpec:
     """`[sandbox]`.
 
     Attributes:
-        require: The level below which no first run is made.
+        require: The level below which no first run is made and no proof counts; None for `partial`, with
+            `--no-sandbox` as the way down.
         allow_hosts: Hosts beside the Hub that a first run may fetch from.
         python: The interpreter with the MLX libraries, relative to the project or absolute; None to find it.
     """
 
-    require: Require = "partial"
+    require: RequiredLevel | None = None
     allow_hosts: tuple[str, ...] = ()
     python: str | None = None
 
@@ -163,7 +163,7 @@ def request_of(manifest: Manifest, model: ModelSpec, artifact_repos: Collection[
         artifacts=pins,
         allow_hosts=_a_set(sandbox.allow_hosts),
         accept_denied=_a_set(model.accept_denied),
-        sandbox_require=None if sandbox.require == "partial" else sandbox.require,
+        sandbox_require=sandbox.require,
     )
 
 

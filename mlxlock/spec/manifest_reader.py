@@ -12,7 +12,6 @@ from mlxlock.spec.manifest import (
     DEFAULT_WORKSPACE,
     KINDS,
     REMOTE_CODE,
-    REQUIRE,
     Manifest,
     ModelSpec,
     Policy,
@@ -31,6 +30,7 @@ from mlxlock.spec.manifest_grammar import (
 )
 from mlxlock.spec.names import ModelName, RepoId, Revision, collision_key
 from mlxlock.spec.readers import Table, load_toml, one_of, plain
+from mlxlock.spec.record import REQUIRED_LEVELS
 from mlxlock.spec.weights import FORMATS
 
 
@@ -128,11 +128,11 @@ def _workspace(table: Table | None) -> Workspace:
 def _sandbox(table: Table | None) -> SandboxSpec:
     if table is None:
         return SandboxSpec()
-    require = table.choice("require", REQUIRE)
+    require = table.choice("require", REQUIRED_LEVELS)
     allow_hosts = table.texts("allow-hosts", host_name)
     python = table.text("python", plain)
     table.finish()
-    return SandboxSpec(require=require or "partial", allow_hosts=allow_hosts, python=python)
+    return SandboxSpec(require=require, allow_hosts=allow_hosts, python=python)
 
 
 def _policy(table: Table | None) -> Policy:

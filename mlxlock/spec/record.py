@@ -5,7 +5,7 @@ Owns the values that the loopback mirror and the sandbox report, and that `assem
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from mlxlock.spec.digest import Blake3, Sha256
 from mlxlock.spec.effects import NO_EFFECTS, Effects
@@ -15,6 +15,10 @@ from mlxlock.spec.resolution import FileEntry, Resolution
 from mlxlock.spec.urls import Url
 
 SandboxLevel = Literal["full", "partial", "none"]
+RequiredLevel = Literal["full", "partial"]
+"""What can be demanded: nobody demands that nothing keeps a run in."""
+REQUIRED_LEVELS: Final[tuple[RequiredLevel, ...]] = ("full", "partial")
+SANDBOX_RANK: Final[Mapping[SandboxLevel, int]] = {"none": 0, "partial": 1, "full": 2}
 Compared = Literal["output", "none"]
 
 

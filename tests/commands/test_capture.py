@@ -1,5 +1,6 @@
 """`mlxk capture`, `lock --frozen-artifacts`: what is recorded stays, and nothing comes unreviewed."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +129,86 @@ def test_lock_runs_nothing_in_a_lesser_sandbox_than_the_recorded_one(site: Site,
     assert [proof["sandbox"] for proof in site.locked["it"]["proofs"]] == ["full"]
     assert "sandbox" not in site.run("status").stdout
     assert "never run" in site.run("status").stdout
+
+
+def required(site: Site, level: str, more: str = "") -> None:
+    manifest = (site.root / "models.toml").read_text()
+    site.write(manifest.replace("[sandbox]\n", f'[sandbox]\nrequire = "{level}"\n') + more)
+
+
+def recorded(site: Site, **keys: str) -> None:
+    """Let the lock's proof say something else, as that of an earlier day may."""
+    text = site.lock_path.read_text()
+    for key, value in keys.items():
+        text = re.sub(f'({key} = "[a-z]+")(?=.*compared = )', f'{key} = "{value}"', text)
+    site.lock_path.write_text(text)
+
+
+@pytest.mark.parametrize("level", ["partial", "full"])
+def test_no_sandbox_is_refused_at_once_where_the_manifest_requires_one(
+    site: Site, hub: LoopbackHub, level: str
+) -> None:
+    required(site, level, '[models.new]\nrepo = "org/new"\nfirst-run = false\n')
+    manifest, before = (site.root / "models.toml").read_bytes(), site.lock_path.read_bytes()
+    hub.forget_requests()
+    for verb in (("lock",), ("lock", "--keep-going"), ("capture",), ("add", "org/dep"), ("remove", "new")):
+        code, name, told = site.refusal(*verb, "--no-sandbox")
+        assert (code, name) == (2, "usage")
+        assert (
+            rf"`--no-sandbox` was given, and `[sandbox]` of `models.toml` says `require = \"{level}\"`"
+            in told
+        )
+        assert "take `require` out of `models.toml`" in told
+    assert ((site.root / "models.toml").read_bytes(), site.lock_path.read_bytes()) == (manifest, before)
+    assert hub.requests == ()
+    site.mlxk("lock", "--no-sandbox", "--no-capture")
+
+
+def test_a_recorded_proof_below_the_required_sandbox_does_not_count(site: Site) -> None:
+    required(site, "full")
+    site.mlxk("lock")
+    site.mlxk("sync")
+    locked = site.lock_path.read_text()
+    recorded(site, sandbox="partial")
+    code, name, _ = site.refusal("lock", "--check")
+    assert (code, name) == (1, "proof-failed")
+    told = "first run `app` of `it` is proven in sandbox level `partial` only, and `full` is required"
+    assert told in site.run("lock", "--check").stdout
+    assert site.refusal("verify")[:2] == (1, "policy")
+    told = "`it` (app) is proven in sandbox level `partial`, and `[sandbox]` requires `full`"
+    assert told in site.run("verify").stdout
+    assert "1 model not proven offline" in site.mlxk("status")
+    site.mlxk("lock", "--check", "--no-capture")
+    site.mlxk("lock")
+    assert site.lock_path.read_text() == locked
+    assert site.mlxk("lock", "--check") == "up to date\n"
+    site.mlxk("verify")
+
+
+def test_a_demanded_sandbox_is_that_of_a_proof_of_every_first_run(site: Site) -> None:
+    site.write((site.root / "models.toml").read_text().partition("[models.other]")[0])
+    site.mlxk("lock")
+    site.mlxk("sync")
+    site.mlxk("verify", "--require-sandbox", "full")
+    recorded(site, offline="unproven")
+    code, name, told = site.refusal("verify", "--require-sandbox", "partial")
+    assert (code, name) == (1, "policy")
+    assert "`it` (app) is not proven offline" in site.run("verify", "--require-sandbox", "full").stdout
+    recorded(site, offline="served", sandbox="none")
+    told = site.run("verify", "--require-sandbox", "partial").stdout
+    assert "`it` (app) is proven in sandbox level `none`, a weaker sandbox than `partial`" in told
+    recorded(site, sandbox="full")
+    two = '{ name = "app", command = ["python", "app.py"] }, { name = "b", command = ["python", "app.py"] }'
+    site.write((site.root / "models.toml").read_text().replace("[{", f"[{two}]#"))
+    site.mlxk("lock")
+    site.mlxk("verify", "--require-sandbox", "full")
+    kept = [line for line in site.lock_path.read_text().split("\n") if 'first-run = "b"' not in line]
+    site.lock_path.write_text("\n".join(kept))
+    told = site.run("verify", "--require-sandbox", "full").stdout
+    assert told.splitlines() == ["`it` (b) is not proven offline, in any sandbox"]
+    site.write((site.root / "models.toml").read_text().replace("first-run = [", "first-run = false # ["))
+    site.mlxk("lock")
+    assert "`it` is never run" in site.run("verify", "--require-sandbox", "partial").stdout
 
 
 def test_a_stale_lock_an_unknown_model_and_one_that_never_runs_are_told(site: Site) -> None:

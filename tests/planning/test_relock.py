@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from mlxlock.planning.assemble import assemble_model
 from mlxlock.planning.freshness import asked_of, staleness
-from mlxlock.planning.relock import Decision, all_seen, decide, first_runs_of, unproven_runs
+from mlxlock.planning.relock import Decision, all_seen, decide, first_runs_of, short_of, unproven_runs
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import LockedModel, Lockfile, Proof
 from mlxlock.spec.lockfile_writer import format_lockfile
 from mlxlock.spec.manifest_reader import parse_manifest
 from mlxlock.spec.names import CommitHash, RepoId, Revision
+from mlxlock.spec.record import RequiredLevel, SandboxLevel
 from mlxlock.spec.resolution import Resolution
 from tests.planning.locks import COMMIT, OTHER, artifact, model, seen
 
@@ -90,6 +91,28 @@ def test_first_runs_are_those_declared_or_the_default_and_false_is_none() -> Non
     assert [run.name for run in unproven_runs(model())] == ["default"]
 
 
+@pytest.mark.parametrize(
+    ("had", "required", "enough"),
+    [
+        (("none",), None, True),
+        (("none",), "partial", False),
+        (("partial",), "full", False),
+        (("partial",), "partial", True),
+        (("none", "full"), "full", True),
+    ],
+)
+def test_a_proof_below_the_required_sandbox_is_none(
+    had: tuple[SandboxLevel, ...], required: RequiredLevel | None, *, enough: bool
+) -> None:
+    proofs = tuple(replace(PROVEN, environment=each, sandbox=each) for each in had)
+    entry = replace(LOCKED, proofs=proofs, request=replace(LOCKED.request, sandbox_require=required))
+    assert (list(unproven_runs(entry)) == []) == enough
+    assert list(short_of(entry, required)) == ([] if enough else [("default", had[0])])
+    asked = f'{CHAT}[sandbox]\nrequire = "{required}"\n' if required else CHAT
+    assert decided(asked, entry).todo == ("keep" if enough else "rerun")
+    assert decided(asked, entry, capture=False).todo == "keep"
+
+
 def test_an_artifact_that_nobody_saw_is_not_all_seen() -> None:
     assert all_seen(LOCKED)
     assert not all_seen(replace(LOCKED, artifacts=(artifact("org/tok", seen("a").asserted()),)))
@@ -116,6 +139,7 @@ def test_nothing_is_stale_when_the_lock_answers() -> None:
         ('remote-code = "allow"\n', '`chat`: `remote-code` changed from nothing to "allow"'),
         ('[sandbox]\nallow-hosts = ["a.b"]\n', '`chat`: `allow-hosts` changed from nothing to ["a.b"]'),
         ('[sandbox]\nrequire = "full"\n', '`chat`: `sandbox` changed from nothing to "full"'),
+        ('[sandbox]\nrequire = "partial"\n', '`chat`: `sandbox` changed from nothing to "partial"'),
         ('[policy]\nremote-code = "allow"\n', '`chat`: `remote-code` changed from nothing to "allow"'),
     ],
 )
