@@ -18,8 +18,8 @@ from typing import Final
 
 from mlxlock.capture.authority import Authority
 from mlxlock.capture.proxying import Client, proxying
-from mlxlock.errors import DownloadError, OfflineMissingError
-from mlxlock.fs import CHUNK_BYTES
+from mlxlock.errors import DownloadError, MismatchError, OfflineMissingError
+from mlxlock.fs import CHUNK_BYTES, Algorithm, Digests, Hasher
 from mlxlock.ports import Blob, IntakeStore, Note, OnEvent, ignore
 from mlxlock.ports.outside import Read, Web, WebAnswer
 from mlxlock.spec.effects import Download
@@ -29,6 +29,7 @@ from mlxlock.spec.record import Body, Exchange
 from mlxlock.spec.urls import Url, is_signed
 
 _MAX_REDIRECTS: Final = 8
+_LOCKED: Final[tuple[Algorithm, ...]] = ("blake3", "sha256")
 _NOT_THERE: Final = frozenset({404, 410})
 _PASSED_ON: Final = ("content-type", "content-disposition", "content-encoding", "etag", "last-modified")
 
@@ -53,7 +54,7 @@ class EgressProxy:
         web: Who really asks.
         store: Where bodies go.
         allow_hosts: Hosts that may be asked.
-        pinned: What a URL has to give; asked again only when the store has lost it.
+        pinned: What a URL has to give; asked again only when the store has lost it, and then compared.
         phase: Tells what the child is doing.
         limits: What no honest first run needs more of.
         on_event: Hears of each file that came.
@@ -81,6 +82,7 @@ class EgressProxy:
         self._password = secrets.token_hex(16)
         self._exchanges: list[Exchange] = []
         self._bodies: dict[tuple[str, str], Body] = {}
+        self._failures: dict[str, MismatchError] = {}
         self._lock = threading.Lock()
 
     @property
@@ -106,6 +108,11 @@ class EgressProxy:
         """What came whole, and is in the store."""
         with self._lock:
             return tuple(self._bodies.values())
+
+    def failures(self) -> tuple[MismatchError, ...]:
+        """Each URL that gave other bytes than it has to give, which nobody has got whole."""
+        with self._lock:
+            return tuple(self._failures.values())
 
     # --- the rules
 
@@ -133,8 +140,11 @@ class EgressProxy:
             self._relay("GET", url, headers, client)
 
     def _known(self, url: str) -> Blob | None:
-        download = None if is_signed(url) else self._pinned(Url(url))
+        download = self._pin(url)
         return None if download is None else self._store.find(download.file)
+
+    def _pin(self, url: str) -> Download | None:
+        return None if is_signed(url) else self._pinned(Url(url))
 
     def _serve(self, url: str, blob: Blob, client: Client) -> None:
         """Give what the URL gave before."""
@@ -179,7 +189,7 @@ class EgressProxy:
         self._refuse(method, url, client, 502, "it redirects in circles")
 
     def _pass_on(self, method: Read, url: str, answer: WebAnswer, client: Client) -> None:
-        self._note(method, url, answer.status, _denied(url, answer.status))
+        self._note(method, url, answer.status, self._denied(method, url, answer.status))
         said = answer.headers.get("content-length", "")
         length = int(said) if said.isdecimal() and len(said) < 20 else None
         headers = {
@@ -190,17 +200,46 @@ class EgressProxy:
         if method == "GET" and not bare:
             self._pour(url, answer, client)
 
+    def _denied(self, method: Read, url: str, status: int) -> str | None:
+        """What an answer keeps from the child; None when it is one."""
+        host = Url(url).host
+        if status >= 400 and status not in _NOT_THERE:
+            return f"`{host}` answers {status}"
+        if method == "GET" and status != 200 and self._pin(url) is not None:
+            return f"`{host}` answers {status}, and the lock has a file that it gave"
+        return None
+
     def _pour(self, url: str, answer: WebAnswer, client: Client) -> None:
         """Send the body, its last bytes once it is kept: who has all of it may be gone the next moment."""
-        held = b""
+        held, hasher = b"", Hasher(0, _LOCKED)
+        pin = self._pin(url) if answer.status == 200 else None
         with self._store.intake() as intake:
             for chunk in self._checked(url, answer):
                 intake.write(chunk)
+                if pin is not None:
+                    hasher.update(chunk)
                 client.send(held)
                 held = chunk
+            if pin is not None:
+                self._compare(pin, hasher.digests())
             if answer.status == 200:
                 self._keep(url, intake.commit())
         client.send(held)
+
+    def _compare(self, pin: Download, seen: Digests) -> None:
+        """Let nobody have the end of bytes that are not the locked ones, nor the store any of them."""
+        if (seen.size_bytes, seen.sha256, seen.blake3) == (pin.size_bytes, pin.sha256, pin.blake3):
+            return
+        problem = MismatchError(
+            f"`{pin.url}` is not the file that was locked",
+            details=(f"expected: sha256:{pin.sha256}", f"actual: sha256:{seen.sha256}"),
+            hint="the file behind it changed; to lock what it is now, run `mlxk lock --upgrade`, or "
+            "`--upgrade-model` with each model that has it",
+        )
+        with self._lock:
+            self._failures.setdefault(pin.url, problem)
+        self._note("GET", pin.url, 502, "it is not the file that was locked")
+        raise ConnectionAbortedError from problem
 
     def _checked(self, url: str, answer: WebAnswer) -> Iterator[bytes]:
         """The body; one that does not come whole ends the connection, so that nobody takes it for whole."""
@@ -239,8 +278,3 @@ class EgressProxy:
         exchange = Exchange(method=method[:20], url=shown, status=status, phase=self._phase(), denied=denied)
         with self._lock:
             self._exchanges.append(exchange)
-
-
-def _denied(url: str, status: int) -> str | None:
-    """What an answer keeps from the child; None when it is one."""
-    return f"`{Url(url).host}` answers {status}" if status >= 400 and status not in _NOT_THERE else None

@@ -54,6 +54,7 @@ class Recorder:
 
         Raises:
             FirstRunError: The model did not run; nothing of it is recorded.
+            MismatchError: A URL gave other bytes than the lock has of it.
             UnattributedError: It left what nobody could bring back; nothing of it is recorded either.
             RuntimeMissingError: The project's interpreter lacks the library.
             SandboxError: No sandbox works here.
@@ -63,6 +64,8 @@ class Recorder:
             mirror = self.laboratory.mirror(self.source, bench.phase_file, withhold)
             egress = self.laboratory.egress(bench.phase_file, self.url_pins.get)
             outcome = run_trial(trial, self.laboratory, bench, mirror, egress=egress)
+            for failure in egress.failures():
+                raise failure  # also where the program swallowed it: the lock's word counts
             _raise_what_the_mirror_met(mirror, outcome)
             output = self._output(trial, bench, outcome, (*mirror.exchanges(), *egress.exchanges()))
             seen = self._seen(trial, bench, output, mirror, egress)

@@ -6,7 +6,7 @@ from mlxlock.spec.lockfile import LockedModel
 
 
 def new_arrivals(known: Iterable[LockedModel], models: Iterable[LockedModel]) -> tuple[str, ...]:
-    """Each file of an artifact, and each URL, that no entry of the lock has yet; sorted."""
+    """Each file of an artifact, and each URL with its bytes, that no entry of the lock has yet; sorted."""
     there = {name for model in known for name in _brought(model)}
     return tuple(sorted({name for model in models for name in _brought(model)} - there))
 
@@ -16,4 +16,4 @@ def _brought(model: LockedModel) -> Iterator[str]:
         for file in artifact.files:
             yield f"{artifact.repo}/{file.path} @ {artifact.commit}"
     for download in model.effects.downloads:
-        yield str(download.url)
+        yield f"{download.url} @ sha256:{download.sha256}"

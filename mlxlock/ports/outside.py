@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # as in `ports`: whoever shows progress needs none of these
     from pathlib import Path
     from socket import socket
 
+    from mlxlock.errors import MismatchError
     from mlxlock.ports import Blob, BlobStore, IntakeStore, OnEvent
     from mlxlock.spec.effects import Download, Member
     from mlxlock.spec.record import Body, Exchange
@@ -104,6 +105,10 @@ class Egress(Protocol):
 
     def bodies(self) -> tuple[Body, ...]:
         """What came whole, and is in the store."""
+        ...
+
+    def failures(self) -> tuple[MismatchError, ...]:
+        """Each URL that gave other bytes than it has to give, which nobody has got whole."""
         ...
 
 

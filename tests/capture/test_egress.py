@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -12,6 +13,7 @@ import time
 import tracemalloc
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -192,26 +194,86 @@ def test_a_head_has_the_length_and_no_bytes(client: Client) -> None:
     assert client.standins.urls("HEAD") == [WHEEL]
 
 
-def test_what_a_url_gave_before_it_gives_again_and_nobody_is_asked(client: Client) -> None:
-    assert client.ask(WHEEL)[0] == 200
+def locked(client: Client, url: str) -> Download:
+    """What a URL gives now, as a lock would have it."""
+    assert client.ask(url)[0] == 200
     (first,) = client.proxy.bodies()
-    known = Download(
+    return Download(
         url=first.url,
         size_bytes=first.size_bytes,
         sha256=first.sha256,
         blake3=first.blake3,
         path=RepoPath("x"),
     )
+
+
+@contextmanager
+def knowing(client: Client, known: Download) -> Iterator[Client]:
+    """The same client, behind a proxy with a lock, and a store that has lost all that it had."""
+    shutil.rmtree(client.store.root)
+    store = DirectoryStore(client.store.root)
+    web = HttpWeb(wait=Pauses(), haste=IMPATIENT)
+    hosts = ["files.example", "git.example"]
+    proxy = EgressProxy(web=web, store=store, allow_hosts=hosts, pinned={known.url: known}.get)
+    with socket.create_server(("127.0.0.1", 0)) as listener, proxy.serve(listener):
+        yield replace(client, proxy=proxy, port=listener.getsockname()[1], store=store)
+
+
+@pytest.mark.parametrize("url", [WHEEL, RELEASE])
+@pytest.mark.parametrize("framed", [True, False])
+@pytest.mark.parametrize("other", [DATA[:-1] + b"X", DATA + b"X", DATA[:-1], b"X"])
+def test_bytes_that_are_not_the_locked_ones_are_never_whole_and_get_no_name(
+    client: Client, monkeypatch: pytest.MonkeyPatch, url: str, other: bytes, *, framed: bool
+) -> None:
+    known = locked(client, url)
+    with knowing(client, known) as again:
+        for changed in (WHEEL, SIGNED):
+            monkeypatch.setitem(client.standins.pages, changed, Page(body=other, framed=framed))
+        for _ in range(2):
+            with pytest.raises((http.client.IncompleteRead, ConnectionError, ssl.SSLError)):
+                again.ask(url)
+        assert again.proxy.bodies() == ()
+        assert [path.name for path in again.store.root.rglob("*") if path.is_file()] == ["CACHEDIR.TAG"]
+        assert "not the file that was locked" in (again.proxy.exchanges()[-1].denied or "")
+        (failure,) = again.proxy.failures()
+        assert url in failure.reason
+        now = hashlib.sha256(other).hexdigest()
+        assert failure.details == (f"expected: sha256:{known.sha256}", f"actual: sha256:{now}")
+        assert "`mlxk lock --upgrade`" in (failure.hint or "")
+
+
+def test_the_locked_bytes_are_fetched_anew_where_the_store_has_lost_them(client: Client) -> None:
+    known = locked(client, WHEEL)
+    with knowing(client, known) as again:
+        assert again.ask(WHEEL)[::2] == (200, DATA)
+        assert again.proxy.failures() == ()
+        assert [body.blake3 for body in again.proxy.bodies()] == [known.blake3]
+        assert again.store.find(known.file) is not None
+
+
+@pytest.mark.parametrize("status", [204, 404, 410])
+def test_what_is_locked_and_not_there_any_more_is_a_denial(
+    client: Client, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    with knowing(client, locked(client, WHEEL)) as again:
+        monkeypatch.setitem(client.standins.pages, WHEEL, Page(status=status))
+        assert again.ask(WHEEL)[0] == status
+        (noted,) = again.proxy.exchanges()
+        assert noted.denied == f"`files.example` answers {status}, and the lock has a file that it gave"
+
+
+def test_what_a_url_gave_before_it_gives_again_and_nobody_is_asked(client: Client) -> None:
+    known = locked(client, WHEEL)
     asked = len(client.standins.asked)
     web = HttpWeb(wait=Pauses(), haste=IMPATIENT)
     proxy = EgressProxy(web=web, store=client.store, allow_hosts=["files.example"], pinned={WHEEL: known}.get)
     with socket.create_server(("127.0.0.1", 0)) as listener, proxy.serve(listener):
         again = replace(client, proxy=proxy, port=listener.getsockname()[1])
         assert again.ask(WHEEL)[::2] == (200, DATA)
-        assert [body.blake3 for body in proxy.bodies()] == [first.blake3]
+        assert [body.blake3 for body in proxy.bodies()] == [known.blake3]
         assert len(client.standins.asked) == asked
         assert again.ask("https://files.example/unframed")[::2] == (200, DATA)
-        (client.store.root / "blobs" / first.blake3[:2] / first.blake3).unlink()
+        (client.store.root / "blobs" / known.blake3[:2] / known.blake3).unlink()
         assert again.ask(WHEEL)[::2] == (200, DATA)
     assert len(client.standins.asked) == asked + 2
 

@@ -106,5 +106,11 @@ def test_what_the_lock_has_anywhere_is_no_arrival() -> None:
     assert digest.sha256 is not None
     assert digest.blake3 is not None
     fetched = Download(url=url, size_bytes=1, sha256=digest.sha256, blake3=digest.blake3)
-    assert new_arrivals([more], [replace(more, effects=Effects(downloads=(fetched,)))]) == (str(url),)
+    fetches = replace(more, effects=Effects(downloads=(fetched,)))
+    assert new_arrivals([more], [fetches]) == (f"{url} @ sha256:{digest.sha256}",)
+    other = seen("y", b"other").sha256
+    assert other is not None
+    moved = replace(more, effects=Effects(downloads=(replace(fetched, sha256=other),)))
+    assert new_arrivals([fetches], [fetches]) == ()
+    assert new_arrivals([fetches], [moved]) == (f"{url} @ sha256:{other}",)
     assert new_arrivals(known, [more]) == (f"org/tok/config.json @ {OTHER}", f"org/x/vocab.json @ {OTHER}")

@@ -325,6 +325,33 @@ def test_what_only_a_foreign_program_asked_for_and_nobody_kept_is_told(
     assert f"and nothing was compared: `{app.TABLE}`" in told.stderr
 
 
+def test_a_url_that_gives_other_bytes_is_refused_until_the_lock_is_upgraded(
+    hub: LoopbackHub, tmp_path: Path
+) -> None:
+    with StandIns(tmp_path, {app.TABLE: Page(body=TABLE)}) as moving:
+        site = project(tmp_path / "here", hub.endpoint, moving)
+        manifest = f'{HEAD}allow-hosts = ["files.example"]\n{SECOND}'
+        site.write(manifest)
+        site.mlxk("lock")
+        before = site.lock_path.read_bytes()
+        other = TABLE[::-1]
+        moving.pages[app.TABLE] = Page(body=other)
+        shutil.rmtree(site.store)
+        site.write(manifest.replace('name = "app"', 'name = "app", timeout-s = 500'))
+        for argv in (["lock", "--frozen-artifacts"], ["lock"]):
+            code, name, said = site.refusal(*argv)
+            assert (code, name) == (1, "hash-mismatch"), said
+            for told in (app.TABLE, *(hashlib.sha256(data).hexdigest() for data in (TABLE, other))):
+                assert told in said
+            assert "`mlxk lock --upgrade`" in said
+            assert site.lock_path.read_bytes() == before
+        site.write(manifest)
+        assert site.refusal("capture")[:2] == (1, "hash-mismatch")
+        site.mlxk("lock", "--upgrade-model", "n")
+        (download,) = site.locked["n"]["download"]
+        assert download["sha256"] == hashlib.sha256(other).hexdigest()
+
+
 MAKES = """
 import pathlib, time
 place = pathlib.Path.home() / ".config" / "made.json"
