@@ -15,6 +15,7 @@ from mlxlock.planning.levels import refuse_lower_sandbox, refuse_unsandboxed
 from mlxlock.planning.policy import check_policy
 from mlxlock.planning.relock import Decision, decide, first_runs_of
 from mlxlock.ports import Note, Ports
+from mlxlock.spec.effects import NO_EFFECTS
 from mlxlock.spec.invariants import check_invariants
 from mlxlock.spec.lockfile import LockedModel, Lockfile
 from mlxlock.spec.lockfile_reader import parse_lockfile
@@ -223,7 +224,7 @@ def _locked(
     )
     drafts = [(decision, draft(decision, resolutions, work.store, capture=options.runs)) for decision in todo]
     _check_drafts([*kept, *(model for _, model in drafts)])
-    check_policy(manifest, [replace(model, artifacts=()) for _, model in drafts])
+    check_policy(manifest, [replace(model, artifacts=(), effects=NO_EFFECTS) for _, model in drafts])
     made = Made(models=tuple(model for _, model in drafts), environments=before.environments)
     if options.runs:
         made = make_first_runs(work, drafts, before.environments)

@@ -6,6 +6,7 @@ Pure. `lock` refuses by it before anything runs, `verify` checks it again.
 from collections.abc import Iterable, Iterator, Mapping
 
 from mlxlock.errors import PolicyError
+from mlxlock.spec.effects import Effects
 from mlxlock.spec.inspection import CODE_SUFFIXES, RemoteCode, remote_code
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest import Manifest, remote_code_of
@@ -67,8 +68,22 @@ def _problems(manifest: Manifest, model: LockedModel) -> Iterator[str]:
         yield from _of_license(manifest, whose, artifact.license)
         for name in _refused_formats(manifest, [file.path for file in artifact.files]):
             yield f'{whose} has `{name}` weights; add "{name}" to `policy.formats` to allow it'
+    for what, names in _brought(model.effects):
+        for name in _refused_formats(manifest, names):
+            whose = f"`{what}` (of a first run of `{model.name}`)"
+            yield f'{whose} has `{name}` weights; add "{name}" to `policy.formats` to allow it'
     if not allows_code(manifest, model.name):
         yield from _trusting(model)
+
+
+def _brought(effects: Effects) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each file outside the Hub's cache, with all the names that may tell its format."""
+    for download in effects.downloads:
+        yield download.url, (download.url.name, download.path or "")
+    for _, member in effects.members:
+        yield member.path, (member.name, member.path)
+    for path in (*(copy.path for copy in effects.copies), *(write.path for write in effects.writes)):
+        yield path, (path,)
 
 
 def _trusting(model: LockedModel) -> Iterator[str]:
@@ -87,7 +102,7 @@ def _of_license(manifest: Manifest, whose: str, license_id: str | None) -> Itera
         yield f'{whose} {what}; add "{license_id or UNKNOWN}" to `policy.licenses` to allow it'
 
 
-def _refused_formats(manifest: Manifest, paths: Iterable[RepoPath]) -> list[str]:
+def _refused_formats(manifest: Manifest, paths: Iterable[str]) -> list[str]:
     if manifest.policy.formats is None:
         return []
     formats = {weight_format(path) for path in paths} - {None, *manifest.policy.formats}

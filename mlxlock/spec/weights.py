@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from mlxlock.spec.names import RepoPath
-
 Format = Literal["safetensors", "npz", "gguf", "onnx", "hdf5", "msgpack", "tflite", "pickle"]
 FORMATS: Final[tuple[Format, ...]] = (
     "safetensors",
@@ -37,6 +35,7 @@ BY_SUFFIX: Final[Mapping[str, Format]] = {
 """`pickle` is everything whose reading may execute code: most of these are made with `torch.save`."""
 
 
-def weight_format(path: RepoPath) -> Format | None:
-    """The format of the weights in a file; None for a file that holds none."""
-    return BY_SUFFIX.get(path.suffix)
+def weight_format(path: str) -> Format | None:
+    """The format of the weights in a file, by its path or what else it is called; None when it holds none."""
+    stem, _, ending = path.rpartition("/")[2].rpartition(".")
+    return BY_SUFFIX.get(f".{ending.lower()}") if stem else None

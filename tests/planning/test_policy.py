@@ -6,9 +6,11 @@ import pytest
 
 from mlxlock.errors import PolicyError
 from mlxlock.planning.policy import check_policy, check_remote_code, policy_problems, untrusted, withheld
+from mlxlock.spec.effects import Copy, Download, Effects, Member, Unpacked
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.manifest_reader import parse_manifest
 from mlxlock.spec.names import RepoPath
+from mlxlock.spec.urls import Url
 from tests.planning.locks import artifact, model, seen
 
 
@@ -56,6 +58,53 @@ def test_what_a_model_brings_is_held_to_the_same_policy() -> None:
         '`chat` executes code of `org/voc`; `remote-code = "allow"` in `[models.chat]` allows it',
     )
     assert problems('remote-code = "allow"', chat) == ()
+
+
+def fetched(url: str, path: str | None = None, *members: Member) -> Effects:
+    digests = seen("x")
+    assert digests.sha256 is not None
+    assert digests.blake3 is not None
+    download = Download(
+        url=Url(url),
+        size_bytes=1,
+        sha256=digests.sha256,
+        blake3=digests.blake3,
+        path=RepoPath(path) if path else None,
+        members=members,
+    )
+    return Effects(downloads=(download,))
+
+
+def member(name: str, path: str) -> Member:
+    file = seen(path)
+    assert file.sha256 is not None
+    assert file.blake3 is not None
+    return Member(name=name, path=file.path, size_bytes=1, sha256=file.sha256, blake3=file.blake3)
+
+
+ZIP, BLAKE3 = "https://files.example/a.zip", seen("x").blake3
+assert BLAKE3 is not None
+
+
+@pytest.mark.parametrize(
+    ("effects", "what"),
+    [
+        (fetched("https://files.example/w.pt", "home/.cache/w"), "https://files.example/w.pt"),
+        (fetched("https://files.example/w.PT?raw=1"), "https://files.example/w.PT?raw=1"),
+        (fetched("https://files.example/w", "home/.cache/w.ckpt"), "https://files.example/w"),
+        (fetched(ZIP, None, member("w.pth", "home/w"), member("b.json", "home/b.json")), "home/w"),
+        (fetched(ZIP, None, member("w", "home/w.pth")), "home/w.pth"),
+        (Effects(unpacked=(Unpacked(archive=BLAKE3, member=member("d/w.pkl", "home/w")),)), "home/w"),
+        (Effects(copies=(Copy(path=RepoPath("home/w.bin"), blake3=BLAKE3),)), "home/w.bin"),
+        (Effects(writes=(seen("home/w.joblib"),)), "home/w.joblib"),
+    ],
+)
+def test_what_a_first_run_brings_past_the_hub_is_held_to_the_formats(effects: Effects, what: str) -> None:
+    brings = replace(model(), effects=effects)
+    (line,) = problems('formats = ["safetensors"]', brings)
+    assert line.startswith(f"`{what}` (of a first run of `chat`) has `pickle` weights; add ")
+    assert problems('formats = ["safetensors", "pickle"]', brings) == ()
+    assert problems('licenses = ["unknown"]', brings) == ()
 
 
 def test_code_that_was_allowed_once_is_refused_when_it_no_longer_is() -> None:

@@ -352,6 +352,28 @@ def test_a_url_that_gives_other_bytes_is_refused_until_the_lock_is_upgraded(
         assert download["sha256"] == hashlib.sha256(other).hexdigest()
 
 
+def test_weights_of_a_url_are_held_to_the_policy(
+    hub: LoopbackHub, standins: StandIns, tmp_path: Path
+) -> None:
+    site = project(tmp_path / "here", hub.endpoint, standins)
+    manifest = f'{HEAD}allow-hosts = ["files.example"]\n{SECOND}'
+    site.write(f'{manifest}[policy]\nformats = ["safetensors"]\n')
+    code, name, said = site.refusal("lock")
+    assert (code, name) == (1, "policy")
+    assert f"`{app.TABLE}` (of a first run of `n`) has `pickle` weights" in said
+    assert not site.lock_path.exists()
+    site.write(manifest)
+    site.mlxk("lock")
+    site.mlxk("sync")
+    site.write(f'{manifest}[policy]\nformats = ["safetensors"]\n')
+    for verb in ("verify", "lock"):
+        assert site.refusal(verb)[:2] == (1, "policy")
+    model = SECOND.replace('"table"', '"voices"')
+    site.write(f'{HEAD}{model}[policy]\nformats = ["safetensors"]\n')
+    site.mlxk("lock")
+    assert "download" not in site.locked["n"]
+
+
 MAKES = """
 import pathlib, time
 place = pathlib.Path.home() / ".config" / "made.json"
