@@ -164,8 +164,10 @@ class EgressProxy:
             return f"`{host}` is not in `allow-hosts`"
         return None if method in {"GET", "HEAD"} else f"`{method}` is not a read"
 
-    def _refuse(self, method: str, url: str, client: Client, status: int, why: str) -> None:
-        self._note(method, url, status, why)
+    def _refuse(
+        self, method: str, url: str, client: Client, status: int, why: str, *, led_to: str | None = None
+    ) -> None:
+        self._note(method, url, status, why, led_to)
         client.refuse(status, why)
 
     def _relay(self, method: Read, url: str, headers: Mapping[str, str], client: Client) -> None:
@@ -184,7 +186,9 @@ class EgressProxy:
                 return
             why = self._why_not(method, target)
             if why is not None:
-                self._refuse(method, url, client, 403, f"it redirects to another host, and {why}")
+                self._refuse(
+                    method, url, client, 403, f"it redirects to another host, and {why}", led_to=_host(target)
+                )
                 return
         self._refuse(method, url, client, 502, "it redirects in circles")
 
@@ -270,11 +274,28 @@ class EgressProxy:
             self._bodies.setdefault((body.url, body.blake3), body)
             self._on_event(Note(text=f"gave `{body.url}` to the first run", level="detail"))
 
-    def _note(self, method: str, url: str, status: int, denied: str | None) -> None:
+    def _note(
+        self, method: str, url: str, status: int, denied: str | None, led_to: str | None = None
+    ) -> None:
         try:
             shown = str(Url(url))
         except ValueError:
             shown = ascii(url[:200])
-        exchange = Exchange(method=method[:20], url=shown, status=status, phase=self._phase(), denied=denied)
+        exchange = Exchange(
+            method=method[:20],
+            url=shown,
+            status=status,
+            phase=self._phase(),
+            denied=denied,
+            led_to=led_to,
+        )
         with self._lock:
             self._exchanges.append(exchange)
+
+
+def _host(url: str) -> str | None:
+    """A URL without all that comes after its host; None for what no lock could name."""
+    try:
+        return f"{Url(url).scheme}://{Url(url).host}/"
+    except ValueError:
+        return None

@@ -15,7 +15,7 @@ from mlxlock.first_runs.outcome import output_of
 from mlxlock.first_runs.trial import Bench, Trial, open_bench, run_trial
 from mlxlock.planning.assemble import with_captures
 from mlxlock.planning.attribution import expected
-from mlxlock.planning.denials import allow_hosts_hint, name_of
+from mlxlock.planning.denials import allow_hosts_hint, name_of, wanting
 from mlxlock.planning.layout import CACHE_DIR, HUB_DIR
 from mlxlock.ports import IntakeStore, Laboratory, Mirror, Outcome, Source
 from mlxlock.ports.outside import Archives, Egress
@@ -120,9 +120,10 @@ def _raise_what_the_mirror_met(mirror: Mirror, outcome: Outcome) -> None:
 
 def _explained(error: FirstRunError, trial: Trial, exchanges: Iterable[Exchange]) -> FirstRunError:
     """The error, with what was refused: that may be why."""
-    denied = {name_of(each): each.denied for each in exchanges if each.denied}
-    if not denied:
+    refused = [each for each in exchanges if each.denied]
+    denied = {name_of(each): each.denied for each in refused}
+    if not refused:
         return error
     lines = [f"it was refused `{name}`: {why}" for name, why in denied.items()]
-    hint = allow_hosts_hint(trial.model.request.allow_hosts, denied) or lines[0]
+    hint = allow_hosts_hint(trial.model.request.allow_hosts, map(wanting, refused)) or lines[0]
     return FirstRunError(error.reason, hint=hint, details=(*error.details, *lines[:MOST_TOLD]))

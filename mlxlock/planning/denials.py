@@ -47,6 +47,11 @@ def name_of(exchange: Exchange) -> str:
     return hub_name(exchange.repo, exchange.repo_type, exchange.path)
 
 
+def wanting(exchange: Exchange) -> str:
+    """Of a refused exchange, the URL whose host would have to be allowed: where it was led, if it was."""
+    return exchange.led_to or name_of(exchange)
+
+
 def hub_name(repo: RepoId, repo_type: RepoType, path: RepoPath | None) -> str:
     """`hf://org/name/path`; without a path the repo as a whole, and `datasets/` or `spaces/` before one."""
     kind = "" if repo_type == "model" else f"{repo_type}s/"

@@ -17,6 +17,7 @@ from mlxlock.planning.denials import (
     is_refused,
     name_of,
     unaccepted,
+    wanting,
 )
 from mlxlock.spec.inspection import CODE_SUFFIXES
 from mlxlock.spec.lockfile import Artifact, LockedModel
@@ -99,11 +100,15 @@ def _replayed(model: LockedModel, record: CaptureRecord, replay: Replay) -> Iter
 
 def _denied(model: LockedModel, record: CaptureRecord) -> Iterator[Objection]:
     refused = {name_of(each): each for each in record.exchanges if each.denied}
-    for entry in unaccepted(denials(record, model.request.accept_denied)):
+    found = tuple(unaccepted(denials(record, model.request.accept_denied)))
+    wanted = {name: wanting(exchange) for name, exchange in refused.items()}
+    hosts = [wanted.get(entry.url, entry.url) for entry in found]
+    for entry, host in zip(found, hosts, strict=True):
         exchange = refused.get(entry.url)
         why = exchange.denied if exchange is not None else "it is not to be found"
         name = _acceptable(entry.url, exchange)
-        allow = allow_hosts_hint(model.request.allow_hosts, [entry.url])
+        allowed = model.request.allow_hosts
+        allow = allow_hosts_hint(allowed, hosts) if allow_hosts_hint(allowed, [host]) else None
         without = f'if it can do without, say `accept-denied = ["{name}"]` in `[models.{model.name}]`'
         yield Objection(
             code="denied",

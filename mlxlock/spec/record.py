@@ -48,6 +48,7 @@ class Exchange:
         phase: What the runner was doing, when it says so.
         asked_by: `module:qualname` of the library code that asked; advisory.
         denied: Why nothing was served, for refused requests.
+        led_to: Where a redirect led that was not followed: `https://host/`, and no more of it.
     """
 
     method: str
@@ -61,6 +62,7 @@ class Exchange:
     phase: Phase | None = None
     asked_by: str | None = None
     denied: str | None = None
+    led_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,9 @@ PAGES = {
     GONE: Page(status=410),
     **{f"https://files.example/{n}": Page(status=n, body=b"no") for n in (400, 401, 403, 405, 418, 451, 501)},
     "https://files.example/loop": Page(status=302, headers={"Location": "/loop"}),
-    "https://files.example/elsewhere": Page(status=302, headers={"Location": "https://evil.example/x"}),
+    "https://files.example/elsewhere": Page(
+        status=302, headers={"Location": "https://evil.example/x?sig=sEcReT"}
+    ),
     RELEASE: Page(status=302, headers={"Location": SIGNED}),
     "https://evil.example/x": Page(body=b"evil"),
 }
@@ -307,6 +309,7 @@ def test_a_redirect_to_a_host_that_is_not_allowed_is_refused(client: Client) -> 
     assert "redirects" in why
     assert "`evil.example` is not in `allow-hosts`" in why
     assert client.standins.urls() == ["https://files.example/elsewhere"]
+    assert client.proxy.exchanges()[0].led_to == "https://evil.example/"
 
 
 def test_a_redirect_in_circles_ends(client: Client) -> None:

@@ -130,6 +130,30 @@ def test_a_repo_is_proposed_to_be_accepted_and_of_code_only_the_file(path: str |
     assert f'accept-denied = ["{accepted}"]' in (found.hint or "")
 
 
+def test_one_line_lets_a_run_ask_all_that_it_was_refused_also_where_a_redirect_led() -> None:
+    refused = replace(
+        CAPTURED,
+        exchanges=(
+            exchange(403, url="https://b.example/x", denied="no"),
+            exchange(403, url="https://mine.example/y", denied="no", led_to="https://cdn.example/"),
+            exchange(repo=RepoId("org/gated"), denied="gated"),
+            exchange(403, url="https://a.example/z", denied="no"),
+            exchange(403, url="https://mine.example/w", denied="`mine.example` answers 403"),
+            exchange(403, url="https://fine.example/w", denied="no"),
+        ),
+    )
+    request = replace(MODEL.request, allow_hosts=("mine.example",), accept_denied=("https://fine.example/w",))
+    found = capture_objections(replace(MODEL, request=request), refused)
+    allow = 'to let it, say `allow-hosts = ["a.example", "b.example", "cdn.example", "mine.example"]`'
+    assert {each.text.split("`")[1]: (each.hint or "").startswith(allow) for each in found} == {
+        "hf://org/gated": False,
+        "https://a.example/z": True,
+        "https://b.example/x": True,
+        "https://mine.example/w": False,
+        "https://mine.example/y": True,
+    }
+
+
 def test_a_refused_capture_proves_nothing_unless_that_is_accepted() -> None:
     gated = exchange(repo=RepoId("org/gated"), denied="gated")
     refused = replace(CAPTURED, exchanges=(gated,))

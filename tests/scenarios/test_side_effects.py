@@ -283,6 +283,27 @@ def test_a_refusal_that_a_program_swallows_stands_in_the_lock_and_blocks_the_pro
     assert site.locked["m"]["proofs"][0]["offline"] == "unproven"
 
 
+TWICE = f"""
+import urllib.request
+for url in ("{app.WHEEL}", "{app.TABLE}"):
+    try:
+        urllib.request.urlopen(url)
+    except OSError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("ending", ["", "raise SystemExit(1)"])
+def test_one_line_allows_all_hosts_that_were_refused_also_where_a_redirect_led(
+    hub: LoopbackHub, standins: StandIns, tmp_path: Path, ending: str
+) -> None:
+    site = project(tmp_path / "here", hub.endpoint, standins, TWICE + ending)
+    site.write(f'{HEAD}allow-hosts = ["git.example"]\n{MODEL}')
+    code, name, said = site.refusal("lock")
+    assert (code, name) == ((2, "first-run-failed") if ending else (1, "proof-failed"))
+    assert r"allow-hosts = [\"cdn.example\", \"files.example\", \"git.example\"]" in said
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_so_does_the_refusal_of_a_host_that_may_be_asked(
     hub: LoopbackHub, tmp_path: Path, status: int
