@@ -254,6 +254,21 @@ _LLM_JP = Wanted(
     absent=(*NO_SPECIALS, "tokenizer.model"),
     when="generate",
 )
+_SPEECH_TOKENIZER = Wanted(
+    where="mlx_audio/tts/models/chatterbox_turbo/chatterbox_turbo.py:303",
+    repo="mlx-community/S3TokenizerV2",
+    files=("model.safetensors",),
+)
+_WHOLE_SPEECH_TOKENIZER = Wanted(
+    where="mlx_audio/tts/models/chatterbox/chatterbox.py:591",
+    repo="mlx-community/S3TokenizerV2",
+    files=("config.json", "model.safetensors"),
+)
+_GLYPHS = Wanted(
+    where="mlx_audio/tts/models/chatterbox/tokenizer.py:179",
+    repo="ResembleAI/chatterbox",
+    files=("Cangjie5_TC.json",),
+)
 _CODE = Wanted(
     where="transformers/dynamic_module_utils.py",
     repo="acme/tokenizer-code",
@@ -319,7 +334,7 @@ ROWS = (
     Row(
         model="outetts",
         wanted=(_OUTE, _SPEECH_DAC, _WHISPER),
-        withheld=(_all_of(_WHISPER),),
+        withheld=(_all_of(_OUTE), _all_of(_SPEECH_DAC), _all_of(_WHISPER)),
         manifest='first-run = [{ name = "default", ref-audio = "hello.wav", max-tokens = 32 }]\n',
         flags=("--clone",),
         writes="home/.cache/mlx_audio/voices/outetts_*.json",
@@ -328,6 +343,20 @@ ROWS = (
         model="irodori",
         wanted=(_DACVAE, _LLM_JP),
         withheld=(_all_of(_DACVAE), _all_of(_LLM_JP)),
+    ),
+    # It clones recordings of more than five seconds only: with one, `output-differs` is objected as well,
+    # after a minute's work of a processor.
+    Row(
+        model="chatterbox_turbo",
+        wanted=(_SPEECH_TOKENIZER,),
+        withheld=(_all_of(_SPEECH_TOKENIZER, "asked"),),
+        manifest='first-run = [{ name = "default", max-tokens = 4 }]\n',
+    ),
+    Row(
+        model="chatterbox",
+        wanted=(_GLYPHS, _WHOLE_SPEECH_TOKENIZER),
+        withheld=(_all_of(_GLYPHS, "asked", "output-differs"), _all_of(_WHOLE_SPEECH_TOKENIZER)),
+        manifest='first-run = [{ name = "default", text = "你好嗎", language = "zh", max-tokens = 4 }]\n',
     ),
     Row(model="higgs", wanted=(_SILERO,), withheld=(_all_of(_SILERO, "asked", "output-differs"),)),
     Row(

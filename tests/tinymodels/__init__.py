@@ -81,6 +81,14 @@ MODELS: Mapping[str, TinyModel] = MappingProxyType({
     "higgs": TinyModel(
         repo="mlx-community/higgs-audio-v3-stt-tiny", kind="stt", needs=("mlx-community/silero-vad",)
     ),
+    "chatterbox_turbo": TinyModel(
+        repo="mlx-community/chatterbox-turbo-tiny-4bit", kind="tts", needs=("mlx-community/S3TokenizerV2",)
+    ),
+    "chatterbox": TinyModel(
+        repo="mlx-community/chatterbox-multilingual-tiny",
+        kind="tts",
+        needs=("mlx-community/S3TokenizerV2", "ResembleAI/chatterbox"),
+    ),
 })  # fmt: skip
 
 

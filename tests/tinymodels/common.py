@@ -3,10 +3,11 @@
 import hashlib
 import json
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import log2, prod
 from pathlib import Path
+from types import MappingProxyType
 
 import mlx.core as mx
 from mlx import nn
@@ -17,7 +18,7 @@ _LFS_PATTERNS = ("*.bin", "*.npz", "*.safetensors", "*.tar.*", "*.zip")
 _QUANTISED = {"scales": 2.0**-5, "biases": -7.5 * 2.0**-5}
 # Faint embeddings leave the residual stream to attention, so that a text follows from its whole prompt.
 _EMBEDDING = 2.0**-7
-_FORMATS = {"F16": ("e", 2), "F32": ("f", 4)}
+_FORMATS = {"F16": ("e", 2), "F32": ("f", 4), "I32": ("i", 4)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class _Tensor:
     data: bytes
 
 
-def write_json(path: Path, value: Mapping[str, object]) -> None:
+def write_json(path: Path, value: Mapping[str, object] | Sequence[object]) -> None:
     """Write a JSON file as the Hugging Face libraries do; its folder is made when absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{json.dumps(value, indent=2, ensure_ascii=False)}\n", encoding="utf-8", newline="\n")
@@ -91,21 +92,25 @@ def write_weights(
     )
 
 
-def write_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def write_tensors(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], *, whole: Mapping[str, mx.array] = MappingProxyType({})
+) -> None:
     """Write a safetensors file that is no model: F32, drawn from hashes of the file's and the tensors' names.
 
     Args:
         path: The file; its folder exists.
         shapes: Each tensor's name and shape.
+        whole: More tensors, of whole numbers, which are written as I32.
     """
     tensors = {
         name: _packed("F32", shape, _uniform(f"{path.name}/{name}", shape)) for name, shape in shapes.items()
     }
-    path.write_bytes(_safetensors(tensors))
+    path.write_bytes(_safetensors(tensors | {name: _keep(array, "I32") for name, array in whole.items()}))
 
 
 def _keep(array: mx.array, dtype: str) -> _Tensor:
-    values: list[float] = array.astype(mx.float32).reshape(-1).tolist()  # type: ignore[assignment]
+    exact = array if dtype == "I32" else array.astype(mx.float32)
+    values: list[float] = exact.reshape(-1).tolist()  # type: ignore[assignment]
     return _packed(dtype, tuple(array.shape), values)
 
 

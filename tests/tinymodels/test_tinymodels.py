@@ -30,7 +30,7 @@ def test_a_second_build_gives_the_same_bytes(tiny_models: Path, tmp_path: Path) 
     env = {**os.environ, "PYTHONHASHSEED": "7"}
     command = [sys.executable, "-m", "tests.tinymodels", str(tmp_path)]
     built = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=240)
-    assert sorted(built.stdout.split()) == _REPOS
+    assert sorted(set(built.stdout.split())) == _REPOS
     assert _digests(tmp_path) == _digests(tiny_models)
 
 
@@ -68,7 +68,7 @@ def test_each_repo_has_the_small_files_of_a_real_one(tiny_models: Path, repo: st
     assert card.startswith("---\nlicense: ")
     assert "filter=lfs" in (tiny_models / repo / ".gitattributes").read_text()
     for path in (tiny_models / repo).glob("*.json"):
-        assert isinstance(json.loads(path.read_bytes()), dict)
+        assert isinstance(json.loads(path.read_bytes()), list if path.name == "Cangjie5_TC.json" else dict)
 
 
 def test_a_tokenizer_reads_back_what_it_wrote(tiny_models: Path) -> None:
