@@ -55,6 +55,8 @@ def capture(project: Project, ports: Ports, options: CaptureOptions) -> Report:
         UsageError: No such model, or one that is never run.
         MlxlockError: And its children; the lock on disk is then as it was.
     """
+    read_manifest(project)
+    read_lockfile(project)  # whoever broke one of them hears of it before a turn comes
     with ports.turn(project.root):
         return _capture(project, ports, options)
 

@@ -83,6 +83,8 @@ def lock(project: Project, ports: Ports, options: LockOptions) -> Report:
         return check_report(read_manifest(project), read_lockfile_if_any(project), capture=options.capture)
     if options.dry_run:
         return lock_in_turn(project, ports, options)
+    read_manifest(project)
+    read_lockfile_if_any(project)  # whoever broke one of them hears of it before a turn comes
     with ports.turn(project.root):
         return lock_in_turn(project, ports, options)
 
