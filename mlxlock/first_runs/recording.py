@@ -13,6 +13,7 @@ from mlxlock.first_runs.attributing import accounted, effects_of
 from mlxlock.first_runs.linked_model import changes
 from mlxlock.first_runs.outcome import output_of
 from mlxlock.first_runs.trial import Bench, Trial, open_bench, run_trial
+from mlxlock.planning.askers import Askers, with_asker
 from mlxlock.planning.assemble import with_captures
 from mlxlock.planning.attribution import expected
 from mlxlock.planning.denials import allow_hosts_hint, name_of, wanting
@@ -83,6 +84,7 @@ class Recorder:
         self, trial: Trial, bench: Bench, output: Output | None, mirror: Mirror, egress: Egress
     ) -> CaptureRecord:
         altered, wrote = changes(bench.laid_out, bench.clone)
+        told = read_testimony(bench.testimony_file)
         return CaptureRecord(
             first_run=trial.run.name,
             sandbox=self.laboratory.sandbox().level,
@@ -92,14 +94,17 @@ class Recorder:
             exchanges=(*mirror.exchanges(), *egress.exchanges()),
             pins=mirror.pins(),
             cache=self.laboratory.cached(bench.workspace / HUB_DIR),
-            reached=tuple(missed.what for missed in read_testimony(bench.testimony_file).reached),
+            reached=tuple(missed.what for missed in told.reached),
+            asked=told.asked,
             wrote=(*altered, *wrote),
         )
 
     def _effects(self, trial: Trial, bench: Bench, seen: CaptureRecord, egress: Egress) -> Effects:
         left = self.laboratory.left(bench.cache, expected(bench.tree, seen.pins))
         model = with_captures(trial.model, [seen], completer(self.store))
-        found = effects_of(left, model, egress.bodies(), archives=self.archives, store=self.store)
+        askers = Askers(seen.asked)
+        bodies = [with_asker(body, askers) for body in egress.bodies()]
+        found = effects_of(left, model, bodies, archives=self.archives, store=self.store)
         who = f"the first run `{trial.run.name}` of `{trial.model.name}`"
         effects = accounted(found, bench.cache, self.store, adopt=self.adopt_writes, who=who)
         self.url_pins.learn(effects)

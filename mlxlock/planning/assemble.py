@@ -7,6 +7,7 @@ other than the declared model's own. A failed run's record never comes here. Pur
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from mlxlock.planning.askers import with_denied_asker
 from mlxlock.planning.denials import accepts, denials
 from mlxlock.planning.effects import merge_effects
 from mlxlock.spec.invariants import snapshot_digest
@@ -101,7 +102,11 @@ def _denied(model: LockedModel, records: Iterable[CaptureRecord]) -> tuple[Denie
     """What these runs were refused, and what others were that are proven in spite of it."""
     accepted = model.request.accept_denied
     kept = [entry for entry in model.denied if entry.accepted and accepts(accepted, entry.url)]
-    found = {entry.url: entry for record in records for entry in denials(record, accepted)}
+    found = {
+        entry.url: with_denied_asker(entry, record)
+        for record in records
+        for entry in denials(record, accepted)
+    }
     both = {entry.url: entry for entry in kept} | found
     return tuple(both[url] for url in sorted(both))
 
@@ -129,7 +134,9 @@ def with_recorded_proofs(before: LockedModel | None, after: LockedModel) -> Lock
 def _without_words(model: LockedModel) -> LockedModel:
     """What is proven of an entry, and not what is only told about it."""
     artifacts = tuple(replace(each, asked_by=None, when=None, license=None) for each in model.artifacts)
-    return replace(model, artifacts=artifacts, proofs=(), denied=())
+    downloads = tuple(replace(each, asked_by=None, when=None) for each in model.effects.downloads)
+    effects = replace(model.effects, downloads=downloads)
+    return replace(model, artifacts=artifacts, effects=effects, proofs=(), denied=())
 
 
 def _unproven(record: CaptureRecord) -> Proof:

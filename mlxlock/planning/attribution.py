@@ -197,7 +197,12 @@ def _nearest(packed: Sequence[Packed], path: str) -> Packed:
 
 def _download(body: Body) -> Download:
     return Download(
-        url=body.url, size_bytes=body.size_bytes, sha256=body.sha256, blake3=body.blake3, when=body.when
+        url=body.url,
+        size_bytes=body.size_bytes,
+        sha256=body.sha256,
+        blake3=body.blake3,
+        asked_by=body.asked_by,
+        when=body.when,
     )
 
 

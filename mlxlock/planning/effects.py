@@ -52,6 +52,7 @@ def _merge_downloads(downloads: Iterable[Download]) -> tuple[tuple[Download, ...
             known,
             path=known.path or download.path,
             members=tuple(members),
+            asked_by=known.asked_by or download.asked_by,
             when=known.when or download.when,
         )
     return tuple(merged[key] for key in sorted(merged)), moved

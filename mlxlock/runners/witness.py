@@ -1,13 +1,15 @@
 """Notes what a run asks for and cannot have: put as `sitecustomize.py` on a child's `PYTHONPATH`.
 
 Owns the lines of the file that `MLXK_WITNESS` names, one JSON object each: `started` by every Python,
-`missed` for what huggingface_hub was asked for and could neither find nor fetch, `reached` for an address
-that somebody tried. Also tells the mirror who asks, by a header. Changes no answer; where a library is not
-what it was written for, it says less. Stands alone: the standard library, and nothing of mlxlock.
+`missed` for what huggingface_hub was asked for and could neither find nor fetch, `asked` for a URL that
+somebody asks for or tells another program of, `reached` for an address that somebody tried. Also tells the
+mirror who asks, by a header. Changes no answer; where a library is not what it was written for, it says less.
+Stands alone: the standard library, and nothing of mlxlock.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -33,6 +35,16 @@ _BETWEEN = frozenset({
     "transformers", "urllib3", *getattr(sys, "stdlib_module_names", ("socket", "threading", "urllib")),
 }) - {"__main__"}  # fmt: skip
 _LONGEST = 300
+_REQUEST = re.compile(rb"([A-Z]{3,10}) (\S+) HTTP/1\.[01]\r\n")
+_HOST = re.compile(rb"\r\nhost: *(\S+)\r\n", re.IGNORECASE)
+_TOLD_URL = re.compile(r"https?://([^\s'\"<>/?#]+)[^\s'\"<>]*")
+_REACHING = frozenset({
+    "socket.connect", "socket.getaddrinfo", "socket.gethostbyname"
+})  # fmt: skip
+_ASKING = frozenset({"http.client.send", "os.system", "subprocess.Popen"})
+_HTTPS = 443
+_LONGEST_URL = 1000
+_MOST_URLS = 1000
 
 
 class Witness:
@@ -48,6 +60,7 @@ class Witness:
     def __init__(self, path: str) -> None:
         self._path = path
         self._asker: str | None = None
+        self._asked: set[str] = set()
         self.importing = False
 
     def note(self, event: str, **told: object) -> None:
@@ -70,11 +83,25 @@ class Witness:
             **_subject(sys._getframe(2)),  # noqa: SLF001 - nothing lighter knows the caller
         )
 
+    def asked(self, url: str) -> None:
+        """Note who asks for a URL, once for each: a program may ask for more than anybody reads."""
+        found = _TOLD_URL.match(url)
+        if found is None or _is_own(found.group(1)) or url in self._asked or len(self._asked) >= _MOST_URLS:
+            return
+        self._asked.add(url)
+        by = self.asker()
+        self.note("asked", url=url[:_LONGEST_URL], by=by, importing=self.importing)
+
     def heard(self, event: str, values: tuple[Any, ...]) -> None:
-        """Take part in Python's own audit: who is asked to be connected to, or looked up."""
-        if event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+        """Take part in Python's own audit: who is asked to be connected to, written to, or looked up."""
+        if event in _ASKING:
+            for url in _urls(event, values):
+                self.asked(url)
+        if event not in _REACHING:
+            return
+        if event.startswith("socket.get"):
             host, port = values[0], values[1] if len(values) > 1 else None
-        elif event == "socket.connect" and isinstance(values[1], tuple):
+        elif isinstance(values[1], tuple):
             host, port = values[1][:2]
         else:
             return
@@ -89,12 +116,48 @@ class Witness:
         """
         for frame in _frames(sys._getframe(1)):  # noqa: SLF001 - as above
             module = str(frame.f_globals.get("__name__", ""))
-            if module and module.partition(".")[0] not in _BETWEEN:
+            if module and module.partition(".")[0] not in _BETWEEN and "._vendor." not in module:
                 code = frame.f_code
                 self._asker = f"{module}:{getattr(code, 'co_qualname', code.co_name)}"[:_LONGEST]
                 self.importing = any(map(_is_import, _frames(frame)))
                 break
         return self._asker
+
+
+def _urls(event: str, values: tuple[Any, ...]) -> Iterator[str]:
+    """Tell each URL that a request of `http.client` is for, or that stands in another program's arguments."""
+    if event == "http.client.send":
+        url = _requested(values[1], secure=getattr(values[0], "default_port", None) == _HTTPS)
+        if url is not None:
+            yield url
+        return
+    words = values[1] if event == "subprocess.Popen" else values[0]
+    for word in words if isinstance(words, (list, tuple)) else [words]:
+        text = word.decode("latin-1") if isinstance(word, bytes) else word
+        if isinstance(text, str):
+            yield from (found.group() for found in _TOLD_URL.finditer(text))
+
+
+def _requested(data: Any, *, secure: bool) -> str | None:
+    """Tell the URL of a request's head, through a proxy or not; None for what is no head."""
+    found = _REQUEST.match(data) if isinstance(data, bytes) else None
+    if found is None:
+        return None
+    method, target = (part.decode("latin-1") for part in found.groups())
+    if method == "CONNECT":
+        return f"https://{target.removesuffix(f':{_HTTPS}')}/"
+    if not target.startswith("/"):
+        return target
+    host = _HOST.search(data)
+    if host is None:
+        return None
+    return f"{'https' if secure else 'http'}://{host.group(1).decode('latin-1')}{target}"
+
+
+def _is_own(place: str) -> bool:
+    """Whether this is the mirror, or something else of this machine."""
+    host = place.rpartition("@")[2]
+    return bool(_LOOPBACK.fullmatch((host.rpartition(":")[0] or host).strip("[]")))
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:
@@ -129,6 +192,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         self._after: dict[str, Callable[[ModuleType], None]] = {
             "huggingface_hub.errors": lambda module: _watch_errors(module, witness),
             "huggingface_hub.utils._http": lambda module: _name_asker(module, witness),
+            "httpx._client": lambda module: _watch_clients(module, witness),
+            "httpx2._client": lambda module: _watch_clients(module, witness),
         }
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
@@ -188,6 +253,24 @@ def _name_asker(module: ModuleType, witness: Witness) -> None:
         return hook(request)
 
     module.hf_request_event_hook = named  # type: ignore[attr-defined]
+
+
+def _watch_clients(module: ModuleType, witness: Witness) -> None:
+    """Hear what httpx is asked for: it has its own sockets, and Python's audit nothing of its requests."""
+    for name in ("Client", "AsyncClient"):
+        client: Any = getattr(module, name, None)
+        if hasattr(client, "send"):
+            client.send = _telling(client.send, witness)
+
+
+def _telling(send: Callable[..., Any], witness: Witness) -> Callable[..., Any]:
+    @functools.wraps(send)
+    def told(self: Any, *args: Any, **named: Any) -> Any:
+        request = args[0] if args else named.get("request")
+        witness.asked(str(getattr(request, "url", "")))
+        return send(self, *args, **named)
+
+    return told
 
 
 def _run_the_other() -> None:

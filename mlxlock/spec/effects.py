@@ -42,6 +42,7 @@ class Download:
     Attributes:
         path: Where they are as they came, below `.hf_cache`; None when only what was in them was kept.
         members: What was unpacked from them.
+        asked_by: `module:qualname`, advisory.
         when: The phase of the first run that asked first.
     """
 
@@ -51,6 +52,7 @@ class Download:
     blake3: Blake3
     path: RepoPath | None = None
     members: tuple[Member, ...] = ()
+    asked_by: str | None = None
     when: Phase | None = None
 
     @property

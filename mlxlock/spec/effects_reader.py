@@ -33,6 +33,7 @@ def read_download(table: Table) -> Download | None:
     sha256 = table.text("sha256", Sha256, required=True)
     blake3 = table.text("blake3", Blake3, required=True)
     path = table.text("path", RepoPath)
+    asked_by = table.text("asked-by", plain)
     when = table.choice("when", PHASES)
     members = tuple(read_member(row) for row in table.tables("members"))
     if not (table.has("path") or members):
@@ -47,6 +48,7 @@ def read_download(table: Table) -> Download | None:
         blake3=blake3,
         path=path,
         members=tuple(member for member in members if member is not None),
+        asked_by=asked_by,
         when=when,
     )
 

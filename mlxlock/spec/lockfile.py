@@ -96,12 +96,17 @@ class Denied:
 
     Attributes:
         url: `https://…` outside the Hub; `hf://org/name/path` on it, with `datasets/` or `spaces/` before the
-            repo of that type; `/path` for what is no repo's.
+            repo of that type; `/path` for what is no repo's; `tcp://host:port` for an address that was tried
+            past the proxy, or sent something.
         accepted: Whether the manifest names it in `accept-denied`.
+        asked_by: `module:qualname`, advisory.
+        when: The phase of the first run that asked.
     """
 
     url: str
     accepted: bool = False
+    asked_by: str | None = None
+    when: Phase | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,8 +237,10 @@ def _artifact(table: Table) -> Artifact | None:
 def _denied(table: Table) -> Denied | None:
     url = table.text("url", plain, required=True)
     accepted = table.flag("accepted") or False
+    asked_by = table.text("asked-by", plain)
+    when = table.choice("when", PHASES)
     table.finish()
-    return None if url is None else Denied(url=url, accepted=accepted)
+    return None if url is None else Denied(url=url, accepted=accepted, asked_by=asked_by, when=when)
 
 
 def _environment(table: Table) -> Environment | None:

@@ -232,6 +232,7 @@ def _download(download: Download) -> Iterator[str]:
             "sha256": download.sha256,
             "blake3": download.blake3,
             "path": download.path,
+            "asked-by": download.asked_by,
             "when": download.when,
         },
     )
@@ -242,7 +243,14 @@ def _download(download: Download) -> Iterator[str]:
 def _denied(denied: Denied) -> Iterator[str]:
     yield ""
     yield "[[model.denied]]"
-    yield from _pairs({"url": denied.url, "accepted": denied.accepted or None})
+    yield from _pairs(
+        {
+            "url": denied.url,
+            "accepted": denied.accepted or None,
+            "asked-by": denied.asked_by,
+            "when": denied.when,
+        },
+    )
 
 
 def _environment(environment: Environment) -> Iterator[str]:

@@ -73,6 +73,7 @@ class Body:
         url: As asked, whatever it redirected to.
         when: What the runner was doing, when it says so.
         signed: Whether it was asked for with a signature, without which nobody may get it again.
+        asked_by: `module:qualname`, advisory.
     """
 
     url: Url
@@ -81,6 +82,22 @@ class Body:
     blake3: Blake3
     when: Phase | None = None
     signed: bool = False
+    asked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who says of itself that it asked for something outside the Hub; advisory.
+
+    Attributes:
+        url: As asked, without a signed query; `tcp://host:port` where only an address is known.
+        by: `module:qualname`.
+        importing: Whether a module was being imported.
+    """
+
+    url: str
+    by: str
+    importing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +226,7 @@ class CaptureRecord:
         pins: Each symbolic revision asked for, with the commit's whole file list.
         cache: The `.hf_cache` it left.
         reached: Each `host:port` that it tried to reach past mirror and proxy.
+        asked: Who of it asked for what is outside the Hub, in order.
         wrote: Files it changed or left in its own model directory (told to the user, never locked).
         effects: What it left below `.hf_cache` outside the Hub's own cache.
     """
@@ -222,5 +240,6 @@ class CaptureRecord:
     cache: tuple[CachedRepo, ...]
     compared: Compared = "output"
     reached: tuple[str, ...] = ()
+    asked: tuple[Asked, ...] = ()
     wrote: tuple[str, ...] = ()
     effects: Effects = NO_EFFECTS

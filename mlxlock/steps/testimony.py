@@ -6,17 +6,21 @@ counts as something that was asked for.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
 from mlxlock.fs import open_regular
 from mlxlock.spec.names import REPO_TYPES, RepoId, RepoPath, RepoType, printable
-from mlxlock.spec.record import Missed
+from mlxlock.spec.record import Asked, Missed
 from mlxlock.spec.toml_text import shown
+from mlxlock.spec.urls import Url
 
 MAX_BYTES: Final = 4 << 20
+_EVENTS: Final = frozenset({"started", "missed", "reached", "asked"})
+TCP: Final = "tcp://"
+"""What stands before an address in the lock."""
 TOO_MUCH: Final = Missed(what="(more than was written down)")
 
 
@@ -28,11 +32,13 @@ class Testimony:
         watched: Whether there was one at all.
         missed: What huggingface_hub was asked for and did not find.
         reached: Each `host:port` that was tried.
+        asked: Who asked for what is outside the Hub: first for URLs, then for mere addresses.
     """
 
     watched: bool
     missed: tuple[Missed, ...] = ()
     reached: tuple[Missed, ...] = ()
+    asked: tuple[Asked, ...] = ()
 
 
 def read_testimony(path: Path) -> Testimony:
@@ -45,9 +51,15 @@ def read_testimony(path: Path) -> Testimony:
     lines = [_line(line) for line in text.splitlines()]
     missed = dict.fromkeys(_missed(line) for line in lines if line.get("event") == "missed")
     reached = dict.fromkeys(_reached(line) for line in lines if line.get("event") == "reached")
-    strange = any(line.get("event") not in {"started", "missed", "reached"} for line in lines)
+    strange = any(line.get("event") not in _EVENTS for line in lines)
     extra = (TOO_MUCH,) if strange or len(text) == MAX_BYTES else ()
-    return Testimony(watched=bool(lines), missed=(*missed, *extra), reached=tuple(reached))
+    asked = (*filter(None, map(_asked, lines)), *_of_addresses(reached))
+    return Testimony(
+        watched=bool(lines),
+        missed=(*missed, *extra),
+        reached=tuple(reached),
+        asked=tuple(dict.fromkeys(asked)),
+    )
 
 
 def _line(line: bytes) -> Mapping[str, Any]:
@@ -59,7 +71,7 @@ def _line(line: bytes) -> Mapping[str, Any]:
 
 
 def _missed(told: Mapping[str, Any]) -> Missed:
-    url, by = str(told.get("url") or ""), told.get("by")
+    url = str(told.get("url") or "")
     repo, path = _repo(told), _path(told)
     revision = str(told.get("revision") or "main")
     repo_type = told.get("type") or "model"
@@ -76,7 +88,7 @@ def _missed(told: Mapping[str, Any]) -> Missed:
         path=path,
         final=told.get("kind") != "OfflineModeIsEnabled",
         api="/api/" in url,
-        asked_by=by if isinstance(by, str) and printable(by) else None,
+        asked_by=_by(told),
     )
 
 
@@ -98,6 +110,26 @@ def _path(told: Mapping[str, Any]) -> RepoPath | None:
 
 
 def _reached(told: Mapping[str, Any]) -> Missed:
+    return Missed(what=shown(f"{told.get('host')}:{told.get('port')}"), asked_by=_by(told))
+
+
+def _asked(told: Mapping[str, Any]) -> Asked | None:
+    """Who asked for a URL; None for what a lock could not say."""
+    by = _by(told)
+    if told.get("event") != "asked" or by is None:
+        return None
+    try:
+        return Asked(url=Url(str(told.get("url"))), by=by, importing=told.get("importing") is True)
+    except ValueError:
+        return None
+
+
+def _of_addresses(reached: Iterable[Missed]) -> Iterator[Asked]:
+    for each in reached:
+        if each.asked_by is not None:
+            yield Asked(url=f"{TCP}{each.what}", by=each.asked_by)
+
+
+def _by(told: Mapping[str, Any]) -> str | None:
     by = told.get("by")
-    address = shown(f"{told.get('host')}:{told.get('port')}")
-    return Missed(what=address, asked_by=by if isinstance(by, str) and printable(by) else None)
+    return by if isinstance(by, str) and by and printable(by) else None

@@ -123,6 +123,73 @@ def test_what_a_module_asks_for_while_it_is_imported_is_told_apart(
     assert importing == {"a.json": True, "b.json": False}
 
 
+FETCHES = """
+import http.client, subprocess, urllib.request
+try:
+    import httpx
+except ImportError:
+    import httpx2 as httpx
+
+def attempt(ask):
+    try:
+        return ask()
+    except Exception as error:
+        print(type(error).__name__)
+
+class Library:
+    def plain(self):
+        attempt(lambda: urllib.request.urlopen("http://files.example/plain?x=1"))
+        attempt(lambda: urllib.request.urlopen("http://files.example/plain?x=1"))
+
+    def secret(self):
+        attempt(lambda: urllib.request.urlopen("https://secret.example/a"))
+
+    def direct(self):
+        connection = http.client.HTTPConnection("127.0.0.1", PORT)
+        connection.request("GET", "/direct", headers={"Host": "files.example"})
+        connection.getresponse()
+
+    def modern(self):
+        attempt(lambda: httpx.get("http://files.example/modern"))
+
+    def told(self):
+        subprocess.run(["true", "-o", "x", "http://files.example/told"], check=True)
+
+    def here(self):
+        connection = http.client.HTTPConnection("127.0.0.1", PORT)
+        connection.request("GET", "/mine")
+        connection.getresponse()
+
+for ask in ("plain", "secret", "direct", "modern", "told", "here"):
+    getattr(Library(), ask)()
+"""
+
+
+def test_who_asks_for_a_url_is_told_by_whatever_python_asks_with(
+    watched: Watched, loopback_hub: LoopbackHub
+) -> None:
+    port = loopback_hub.endpoint.rpartition(":")[2]
+    proxy = {"http_proxy": loopback_hub.endpoint, "https_proxy": loopback_hub.endpoint}
+    watched.run(FETCHES.replace("PORT", port), **proxy)
+    lines = [(told["url"], told["by"].removeprefix("__main__:Library.")) for told in watched.told("asked")]
+    assert lines == [
+        ("http://files.example/plain?x=1", "plain.<locals>.<lambda>"),
+        ("https://secret.example/", "secret.<locals>.<lambda>"),
+        ("http://files.example/direct", "direct"),
+        ("http://files.example/modern", "modern.<locals>.<lambda>"),
+        ("http://files.example/told", "told"),
+    ]
+    assert {told["importing"] for told in watched.told("asked")} == {False}
+
+
+def test_what_a_program_asks_for_without_end_is_told_within_bounds(watched: Watched) -> None:
+    many = "import os\nfor number in range(1500): os.system(f': http://files.example/{number}' + 'a' * 2000)"
+    watched.run(many)
+    told = watched.told("asked")
+    assert len(told) == 1000
+    assert {len(each["url"]) for each in told} == {1000}
+
+
 def test_every_python_says_that_it_began_and_the_other_sitecustomize_runs(
     watched: Watched, tmp_path: Path
 ) -> None:

@@ -193,6 +193,19 @@ def test_the_lock_says_where_each_file_came_from(site: Site) -> None:
     assert "sEcReT" not in site.lock_path.read_text()
 
 
+def test_the_lock_says_which_code_asked_for_each_url(site: Site) -> None:
+    asked = {each["url"]: each.get("asked-by") for each in site.locked["m"]["download"]}
+    assert asked == {
+        app.WHEEL: "__main__:package",
+        app.RANKS: "tiktoken.load:read_file",
+        app.TABLE: "__main__:table",
+        f"{NLTK}/toywords.zip": "nltk.pathsec:urlopen",
+    }
+    path = "models/.hf_cache/python/tiny_voice/word.txt"
+    assert site.mlxk("why", path).splitlines()[2] == "  by __main__:package"
+    assert site.data("why", app.RANKS)["left_by"][0]["asked_by"] == "tiktoken.load:read_file"
+
+
 def test_with_the_network_gone_the_store_rebuilds_it_and_the_program_runs(site: Site, tmp_path: Path) -> None:
     there = gone(elsewhere(site, tmp_path / "there", store=site.store))
     there.mlxk("sync")
@@ -279,7 +292,7 @@ def test_a_refusal_that_a_program_swallows_stands_in_the_lock_and_blocks_the_pro
     code, name, said = site.refusal("lock")
     assert (code, name) == (1, "proof-failed")
     assert r"allow-hosts = [\"files.example\"]" in said
-    assert site.locked["m"]["denied"] == [{"url": app.TABLE}]
+    assert site.locked["m"]["denied"] == [{"url": app.TABLE, "asked-by": "__main__:<module>"}]
     assert site.locked["m"]["proofs"][0]["offline"] == "unproven"
 
 
@@ -315,7 +328,7 @@ def test_so_does_the_refusal_of_a_host_that_may_be_asked(
         assert told.returncode == 1
         assert f"asked for `{app.TABLE}` and did not get it: `files.example` answers {status}" in told.stderr
         assert f'`accept-denied = ["{app.TABLE}"]` in `[models.m]`' in told.stderr
-        assert site.locked["m"]["denied"] == [{"url": app.TABLE}]
+        assert site.locked["m"]["denied"] == [{"url": app.TABLE, "asked-by": "__main__:<module>"}]
         assert site.locked["m"]["proofs"][0]["offline"] == "unproven"
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from blake3 import blake3
@@ -169,7 +170,12 @@ def _download(place: str, *, archive: bool) -> Download:
 def effects(draw: st.DrawFn, name: str) -> Effects:
     """What first runs of the entry of this name left, each in its own place."""
     downloads = tuple(
-        _download(f"{name}/{place}", archive=place == "x.zip") for place in draw(some(("x.zip", "x")))
+        replace(
+            _download(f"{name}/{place}", archive=place == "x.zip"),
+            asked_by=draw(st.none() | TEXTS),
+            when=draw(st.sampled_from((None, *PHASES))),
+        )
+        for place in draw(some(("x.zip", "x")))
     )
     contents = [download.blake3 for download in downloads]
     places = draw(some((f"{name}/u", f"{name}/v"))) if contents else ()
@@ -212,7 +218,15 @@ def models(draw: st.DrawFn, name: str, environments: Sequence[Environment]) -> L
         proofs=tuple(draw(_proof(environment, run)) for environment, run in proofs),
         artifacts=tuple(draw(artifacts(repo)) for repo in draw(some(REPOS))),
         effects=draw(effects(name)),
-        denied=tuple(Denied(url=url, accepted="b" in url) for url in draw(some(("http://a", "http://b")))),
+        denied=tuple(
+            Denied(
+                url=url,
+                accepted="b" in url,
+                asked_by=draw(st.none() | TEXTS),
+                when=draw(st.sampled_from((None, *PHASES))),
+            )
+            for url in draw(some(("http://a", "http://b")))
+        ),
     )
 
 

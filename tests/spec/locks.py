@@ -93,6 +93,7 @@ ASR = LockedModel(
                 sha256=SHA,
                 blake3=EMPTY,
                 path=RepoPath("tarballs/en_core_web_sm.tar.gz"),
+                asked_by="spacy.cli.download:download",
                 when="generate",
                 members=(member("en/meta.json", "python/en/meta.json"),),
             ),
@@ -101,7 +102,11 @@ ASR = LockedModel(
         copies=(Copy(path=RepoPath("home/.cache/3f9c"), blake3=EMPTY),),
         writes=(FileEntry(path=RepoPath("home/.cache/made"), size_bytes=0, sha256=SHA, blake3=EMPTY),),
     ),
-    denied=(Denied(url="https://example.org/telemetry", accepted=True),),
+    denied=(
+        Denied(
+            url="https://example.org/telemetry", accepted=True, asked_by="telemetry.ping:send", when="import"
+        ),
+    ),
 )
 
 PLAIN = LockedModel(

@@ -45,6 +45,14 @@ def test_what_is_written_is_read_back_and_written_alike(lock: Lockfile) -> None:
     assert len(re.findall(r"(?m)^    \{ path = .* \},$", text)) == rows
 
 
+def test_a_lock_that_says_of_no_url_who_asked_is_read() -> None:
+    earlier = re.sub(r"(?m)^asked-by = .*\n", "", TEXT)
+    (asr, _) = parse_lockfile(earlier).models
+    assert [each.asked_by for each in asr.effects.downloads] == [None]
+    assert [each.asked_by for each in asr.denied] == [None]
+    assert format_lockfile(parse_lockfile(earlier)) == earlier
+
+
 def shuffled(chance: random.Random, values: tuple[T, ...]) -> tuple[T, ...]:
     return tuple(chance.sample(values, len(values)))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mlxlock.spec.record import Asked
 from mlxlock.steps.testimony import read_testimony
 
 MISSED = {"event": "missed", "kind": "OfflineModeIsEnabled", "url": None, "by": None, "repo": "org/codec"}
@@ -23,3 +24,27 @@ def test_a_path_that_leaves_its_repo_is_in_no_lock(tmp_path: Path) -> None:
     log.write_text(json.dumps({**MISSED, "path": "../a"}) + "\n")
     (missed,) = read_testimony(log).missed
     assert (missed.repo, missed.path) == (None, None)
+
+
+def test_who_asked_for_urls_is_read_without_what_a_lock_could_not_say(tmp_path: Path) -> None:
+    lines = [
+        {"event": "reached", "host": "a.example", "port": "443", "by": "lib:reach"},
+        {
+            "event": "asked",
+            "url": "https://a.example/f?X-Amz-Signature=1",
+            "by": "lib:load",
+            "importing": True,
+        },
+        {"event": "asked", "url": "https://a.example/f", "by": "lib:load", "importing": True},
+        {"event": "asked", "url": "https://user:word@a.example/f", "by": "lib:load"},
+        {"event": "asked", "url": "https://a.example/g", "by": "lib\u202e:load"},
+        {"event": "asked", "url": 7, "by": None},
+    ]
+    log = tmp_path / "witness"
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    told = read_testimony(log)
+    assert told.asked == (
+        Asked(url="https://a.example/f", by="lib:load", importing=True),
+        Asked(url="tcp://a.example:443", by="lib:reach"),
+    )
+    assert told.missed == ()
