@@ -39,7 +39,7 @@ _REQUEST = re.compile(rb"([A-Z]{3,10}) (\S+) HTTP/1\.[01]\r\n")
 _HOST = re.compile(rb"\r\nhost: *(\S+)\r\n", re.IGNORECASE)
 _TOLD_URL = re.compile(r"https?://([^\s'\"<>/?#]+)[^\s'\"<>]*")
 _REACHING = frozenset({
-    "socket.connect", "socket.getaddrinfo", "socket.gethostbyname"
+    "socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendmsg", "socket.sendto"
 })  # fmt: skip
 _ASKING = frozenset({"http.client.send", "os.system", "subprocess.Popen"})
 _HTTPS = 443

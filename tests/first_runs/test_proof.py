@@ -85,6 +85,20 @@ except OSError:
     assert [entry.url for entry in captured.trial.model.denied] == ["tcp://downloads.invalid:443"]
 
 
+def test_a_datagram_that_is_sent_and_forgotten_is_a_denial(project: Path) -> None:
+    program = """
+import socket
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 53))
+except OSError:
+    pass
+"""
+    captured = capture(project, program)
+    assert codes(captured.prove()) == ["denied"]
+    (denied,) = captured.trial.model.denied
+    assert (denied.url, denied.asked_by) == ("tcp://192.0.2.1:53", "__main__:<module>")
+
+
 def test_what_the_manifest_accepts_stands_in_the_lock_and_blocks_nothing(project: Path) -> None:
     program = FETCH.replace("org/dep", "org/gated")
     swallowed = f"try:\n    {program.replace(chr(10), '; ')}\nexcept Exception:\n    pass\n"

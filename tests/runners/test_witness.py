@@ -190,6 +190,25 @@ def test_what_a_program_asks_for_without_end_is_told_within_bounds(watched: Watc
     assert {len(each["url"]) for each in told} == {1000}
 
 
+SENDS = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+    for send in (lambda to: sender.sendto(b"x", to), lambda to: sender.sendmsg([b"x"], [], 0, to)):
+        for to in ("192.0.2.1", 53), ("127.0.0.1", 9):
+            try:
+                send(to)
+            except OSError:
+                pass
+    sender.connect(("127.0.0.1", 9))
+    sender.sendmsg([b"x"])
+"""
+
+
+def test_a_datagram_that_is_sent_and_forgotten_is_told(watched: Watched) -> None:
+    watched.run(SENDS)
+    assert [(told["host"], told["port"]) for told in watched.told("reached")] == [("192.0.2.1", "53")] * 2
+
+
 def test_every_python_says_that_it_began_and_the_other_sitecustomize_runs(
     watched: Watched, tmp_path: Path
 ) -> None:
