@@ -57,9 +57,7 @@ class Trial:
     @property
     def compared(self) -> Compared:
         """What a proof has to repeat: a command's output only when that is asked for."""
-        if self.run.command is not None:
-            return self.run.compare or "none"
-        return self.run.compare or "output"
+        return "output" if self.run.command is None else self.run.compare or "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

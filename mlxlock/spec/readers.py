@@ -141,17 +141,19 @@ class Table:
         """A string that is one of `options`."""
         return self.text(key, one_of(options), required=required)
 
-    def integer(self, key: str, *, minimum: int = 0, required: bool = False) -> int | None:
-        """An integer from `minimum` to 2**63 - 1."""
+    def integer(
+        self, key: str, *, minimum: int = 0, maximum: int = MAX_INTEGER, required: bool = False
+    ) -> int | None:
+        """An integer from `minimum` to `maximum`."""
         value = self._value(key, required=required)
         if value is None:
             return None
         if not isinstance(value, int) or isinstance(value, bool):
             self.problem(key, f"expected an integer, got {toml_type(value)}")
             return None
-        if not minimum <= value <= MAX_INTEGER:
+        if not minimum <= value <= maximum:
             than = "smaller" if value < minimum else "larger"
-            self.problem(key, f"expected an integer from {minimum} to {MAX_INTEGER}, got a {than} one")
+            self.problem(key, f"expected an integer from {minimum} to {maximum}, got a {than} one")
             return None
         return value
 

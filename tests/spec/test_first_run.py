@@ -19,7 +19,7 @@ def test_absent_is_the_default_and_false_is_never() -> None:
 
 
 def test_every_key_is_read_and_written_in_one_order() -> None:
-    given = 'compare = "none", seed = 1, timeout-s = 2, memory-mb = 9, vad = true, prompt = "p", name = "n"'
+    given = 'compare = "output", seed = 1, timeout-s = 2, memory-mb = 9, vad = true, prompt = "p", name = "n"'
     text = f"first-run = [{{ {given} }}]"
     (found,), problems = read(text)[0] or (), read(text)[1]
     assert problems == ()
@@ -38,6 +38,35 @@ def test_every_key_is_read_and_written_in_one_order() -> None:
         (
             '[{ name = "a", command = ["x"], prompt = "p" }]',
             "`first-run[0].prompt`: has no meaning beside `command`: give the program its own arguments",
+        ),
+        (
+            '[{ name = "a", command = ["python", "-c", "x\\u0000"] }]',
+            "`first-run[0].command[2]`: has a NUL character, which no argument of a program can have",
+        ),
+        (
+            '[{ name = "a", command = ["", "x"] }]',
+            "`first-run[0].command`: expected the name of a program first, got an empty string",
+        ),
+        ("[]", "`first-run`: expected at least one first run, got an empty array: `false` means never"),
+        (
+            '[{ name = "a", compare = "none" }]',
+            "`first-run[0].compare`: `none` is for a `command`: what a built-in runner generates is always",
+        ),
+        (
+            '[{ name = "a", memory-mb = 9223372036854775807 }]',
+            "`first-run[0].memory-mb`: expected an integer from 1 to 8796093022207, got a larger one",
+        ),
+        (
+            '[{ name = "a", timeout-s = 2147484 }]',
+            "`first-run[0].timeout-s`: expected an integer from 1 to 2147483, got a larger one",
+        ),
+        (
+            '[{ name = "a", seed = 4294967296 }]',
+            "`first-run[0].seed`: expected an integer from 0 to 4294967295, got a larger one",
+        ),
+        (
+            '[{ name = "a", max-tokens = 0 }]',
+            "`first-run[0].max-tokens`: expected an integer from 1 to 9223372036854775807, got a smaller one",
         ),
         ('[{ name = "a" }, { name = "a" }]', "`first-run`: two first runs are called `a`"),
         ('[{ name = "a", audio = "/etc/passwd" }]', "`first-run[0].audio`: '/etc/passwd' is not a relative"),
