@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from mlxlock.errors import FirstRunError, PolicyError
 from mlxlock.first_runs.proof import Proven, prove
 from mlxlock.first_runs.recording import Recorder
-from mlxlock.first_runs.trial import Trial
+from mlxlock.first_runs.trial import Trial, check_trial
 from mlxlock.planning.assemble import complete_model, with_captures
 from mlxlock.planning.policy import allows_code, check_policy, check_remote_code, withheld
 from mlxlock.planning.relock import Decision, first_runs_of, unproven_runs
@@ -23,6 +24,7 @@ from mlxlock.spec.record import CaptureRecord
 from mlxlock.steps.inspected import texts_and_kind
 from mlxlock.steps.obtain import completer, needs_of, obtain
 from mlxlock.steps.rebuild import missing_effects, rebuild
+from mlxlock.steps.report import plural
 from mlxlock.steps.url_pins import UrlPins
 
 
@@ -78,18 +80,20 @@ def make_first_runs(
     drafts: Sequence[tuple[Decision, LockedModel]],
     environments: Sequence[Environment],
 ) -> Made:
-    """Fetch, run and prove each draft."""
+    """Fetch each draft, refuse what may not or cannot run, and only then run and prove them.
+
+    Raises:
+        PolicyError: A model would execute code that nobody allowed.
+        FirstRunError: What a first run needs is not there, or it failed.
+    """
     models = [draft for _, draft in drafts]
     obtain(needs_of(models), work.ports)
     kept = [model for decision, model in drafts if decision.todo != "resolve"]
     rebuild(missing_effects(kept, work.store), work.ports)
     known = list(environments)
     done, proofs = list[LockedModel](), list[Proven]()
-    for decision, draft in drafts:
-        model = complete_model(draft, completer(work.store))
-        anew = decision.todo == "resolve"
-        again = decision.todo != "rerun"
-        model, records, proven = _run_model(work, _bare(model) if anew else model, every=again)
+    for candidate, trials in _ready(work, drafts):
+        model, records, proven = _run_model(work, candidate, trials)
         known += [Environment.of(record.environment) for record in records]
         proofs += proven
         done.append(_with_applying_pins(work.manifest, model))
@@ -101,11 +105,51 @@ def _bare(model: LockedModel) -> LockedModel:
     return replace(model, artifacts=(), effects=NO_EFFECTS)
 
 
+def _ready(
+    work: Work, drafts: Iterable[tuple[Decision, LockedModel]]
+) -> list[tuple[LockedModel, list[Trial]]]:
+    """Each draft as it stands before its runs, and what these are made of.
+
+    Raises:
+        PolicyError: Some would execute code that nobody allowed.
+        FirstRunError: Some lack what they need; both with every model that is refused.
+    """
+    ready, refused = list[tuple[LockedModel, list[Trial]]](), list[PolicyError | FirstRunError]()
+    for decision, draft in drafts:
+        complete = complete_model(draft, completer(work.store))
+        model = _bare(complete) if decision.todo == "resolve" else complete
+        runs = tuple(unproven_runs(model)) if decision.todo == "rerun" else first_runs_of(model.request)
+        try:
+            trials = trials_of(work, model, runs) if runs else []
+            for trial in trials:
+                check_trial(trial, work.ports.laboratory())
+        except (PolicyError, FirstRunError) as problem:
+            refused.append(problem)
+        else:
+            ready.append((model, trials))
+    _raise_all(refused)
+    return ready
+
+
+def _raise_all(refused: Sequence[PolicyError | FirstRunError]) -> None:
+    """Raise what refuses models, all at once.
+
+    Raises:
+        PolicyError: The first is one.
+        FirstRunError: Likewise.
+    """
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        lines = [": ".join((each.reason, *each.details[:1])) for each in refused]
+        first = refused[0]
+        reason = f"{plural(len(refused), 'model')} cannot be run"
+        raise type(first)(reason, hint=first.hint, details=tuple(lines)) from first
+
+
 def _run_model(
-    work: Work, model: LockedModel, *, every: bool
+    work: Work, model: LockedModel, trials: Sequence[Trial]
 ) -> tuple[LockedModel, list[CaptureRecord], list[Proven]]:
-    runs = first_runs_of(model.request) if every else tuple(unproven_runs(model))
-    trials = trials_of(work, model, runs) if runs else []
     records = [_record_one(work, trial) for trial in trials]
     if trials:
         model = with_captures(trials[0].model, records, completer(work.store))

@@ -17,6 +17,16 @@ from mlxlock.steps.result import raise_missing, read_result
 
 STDERR_LINES: Final = 12
 TEXT_CHARS: Final = 2000
+_NO_MEMORY: Final = (
+    "memoryerror",
+    "bad_alloc",
+    "allocate memory",
+    "unable to allocate",
+    "out of memory",
+    "memory allocation",
+    "failed to map segment",
+)
+"""How Python, C++, NumPy, MLX, Rust and the loader say, in lower case, that they got no memory."""
 
 
 def output_of(trial: Trial, bench: Bench, outcome: Outcome, laboratory: Laboratory) -> Output | None:
@@ -28,10 +38,11 @@ def output_of(trial: Trial, bench: Bench, outcome: Outcome, laboratory: Laborato
     """
     result = read_result(bench.result_file)
     if outcome.timed_out:
-        raise _failed(trial, outcome, f"took longer than {trial.run.timeout_s or DEFAULT_TIMEOUT_S} s")
+        raise _timed_out(trial, outcome)
     if outcome.exit_code != 0:
         raise_missing(result, laboratory)
-        raise _failed(trial, outcome, _what(result) or f"ended with exit code {outcome.exit_code}")
+        what = _what(result) or f"ended with exit code {outcome.exit_code}"
+        raise _out_of_memory(trial, outcome, what) or _failed(trial, outcome, what)
     if trial.run.command is not None:
         return _printed(outcome) if trial.compared == "output" else None
     output = result.get("output")
@@ -68,10 +79,31 @@ def _what(result: Mapping[str, Any]) -> str | None:
     return shown(f"failed in {error.get('phase')}: {error.get('type')}: {error.get('message')}")
 
 
-def _failed(trial: Trial, outcome: Outcome, what: str) -> FirstRunError:
+def _timed_out(trial: Trial, outcome: Outcome) -> FirstRunError:
+    limit_s = trial.run.timeout_s
+    whose = "which is its `timeout-s`" if limit_s else "where nothing says `timeout-s`"
+    hint = f"give it a longer `timeout-s` in `models.toml`, or {_without(trial)}"
+    return _failed(trial, outcome, f"took longer than {limit_s or DEFAULT_TIMEOUT_S} s, {whose}", hint)
+
+
+def _out_of_memory(trial: Trial, outcome: Outcome, what: str) -> FirstRunError | None:
+    """The error, where there is a limit and the program says in its last lines that memory was short."""
+    limit_mb = trial.run.memory_mb
+    said = "\n".join((what, *outcome.stderr.splitlines()[-STDERR_LINES:])).lower()
+    if limit_mb is None or not any(each in said for each in _NO_MEMORY):
+        return None
+    hint = f"give it more `memory-mb` in `models.toml`, or {_without(trial)}"
+    return _failed(trial, outcome, f"{what}: its `memory-mb` of {limit_mb} was not enough", hint)
+
+
+def _without(trial: Trial) -> str:
+    return f"run `mlxk lock --no-capture` to lock without it, or set `first-run` of `{trial.model.name}`"
+
+
+def _failed(trial: Trial, outcome: Outcome, what: str, hint: str | None = None) -> FirstRunError:
     lines = [shown(line) for line in outcome.stderr.splitlines() if line.strip()]
     return FirstRunError(
         f"the first run `{trial.run.name}` of `{trial.model.name}` {what}",
         details=tuple(lines[-STDERR_LINES:]),
-        hint=f"run `mlxk lock --no-capture` to lock without it, or set `first-run` of `{trial.model.name}`",
+        hint=hint or _without(trial),
     )

@@ -157,6 +157,21 @@ def _unshared(tree: Tree, places: Sequence[str]) -> Tree:
     )
 
 
+def check_trial(trial: Trial, laboratory: Laboratory) -> None:
+    """Refuse what could not be run, before anything is.
+
+    Raises:
+        FirstRunError: It names a file, a program or a limit that is not to be had here, or its kind cannot
+            be told.
+    """
+    _memory_bytes(trial)
+    _of_project(trial)
+    if trial.run.command is None:
+        runnable_kind(trial.model, trial.kind)
+    else:
+        _program(trial.run.command[0], str(laboratory.interpreter().python))
+
+
 def run_trial(
     trial: Trial,
     laboratory: Laboratory,

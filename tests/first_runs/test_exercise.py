@@ -76,7 +76,9 @@ def test_a_model_that_is_never_run_is_locked_without_a_proof(site: Site) -> None
 
 def test_time_is_limited_but_a_slow_hub_takes_none_of_it(site: Site, hub: LoopbackHub) -> None:
     declare(site, run("app", ", timeout-s = 1"), app="import time; time.sleep(600)")
-    assert "took longer than 1 s" in site.refusal("lock")[2]
+    told = site.refusal("lock")[2]
+    assert "took longer than 1 s, which is its `timeout-s`" in told
+    assert "give it a longer `timeout-s` in `models.toml`" in told
     assert any(waited_for(site, hub, limit_s) for limit_s in (7, 28))  # a busy machine takes some of it, too
 
 
@@ -98,6 +100,10 @@ def test_memory_is_limited(site: Site) -> None:
     declare(site, run("app", ", memory-mb = 400"), app=program.format(600))
     code, name, told = site.refusal("lock")
     assert (code, name, "MemoryError" in told) == (2, "first-run-failed", True)
+    assert "its `memory-mb` of 400 was not enough" in told
+    assert "give it more `memory-mb` in `models.toml`" in told
+    declare(site, run("app", ", memory-mb = 400"), app="raise SystemExit(7)")
+    assert "memory-mb" not in site.refusal("lock")[2]
     declare(site, run("app", ", memory-mb = 400"), app=program.format(200))
     site.mlxk("lock")
     assert site.locked["it"]["request"]["first-run"][0]["memory-mb"] == 400
@@ -141,6 +147,39 @@ assert (Path(os.environ["MLXK_MODEL"]) / "config.json").read_bytes() == b"{}"
     declare(site, run("app"), app=program)
     site.mlxk("lock")
     assert not (site.root / "left").exists()
+
+
+def test_nothing_runs_where_another_model_will_be_refused(site: Site, hub: LoopbackHub) -> None:
+    """Work that is thrown away after minutes, for what was to be known before."""
+    code = {
+        "config.json": b'{"model_file": "code.py"}',
+        "code.py": b"",
+        "a.safetensors": b"w",
+    }
+    hub.repo("org/code").commit(code)
+    declare(site, run("app"), app="")
+    fine = (site.root / "models.toml").read_text()
+    more = (
+        '[models.code]\nrepo = "org/code"\nkind = "text"\n',
+        '[models.unknown]\nrepo = "org/it"\ndir = "unknown"\n',
+        '[models.nothing]\nrepo = "org/it"\ndir = "n"\nfirst-run = [{ name = "a", command = ["gone"] }]\n',
+    )
+    told = (
+        "`code` would execute code",
+        "`unknown` was not run: its kind cannot be told",
+        "no program `gone`",
+    )
+    for one, says in zip(more, told, strict=True):
+        site.write(fine + one)
+        assert says in site.refusal("lock")[2]
+    site.write(fine + "".join(more))
+    done = site.run("lock")
+    assert done.returncode == 1
+    assert "error: 3 models cannot be run" in done.stderr
+    assert [says for says in told if says not in done.stderr] == []
+    assert "Running" not in done.stderr
+    partly = site.run("lock", "--keep-going")
+    assert (partly.returncode, list(site.locked)) == (3, ["it"])
 
 
 DEEP = """
