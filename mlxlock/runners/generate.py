@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import inspect
 import json
 import os
 import random
@@ -58,7 +59,7 @@ class Job(NamedTuple):
         language: A language in the library's own spelling.
         voice: A voice's name, for tts.
         ref_audio: A recording whose voice to clone, for tts.
-        options: More arguments for the library's generating function.
+        options: More arguments for the library's generating function, each of which it must name.
         trust_remote_code: Whether Python code that the model brings may run.
         forbid_code: Whether no repo's code may run, also where a library trusts whatever it is told.
         output: Where RESULT.json is written.
@@ -97,7 +98,16 @@ class Job(NamedTuple):
 
     def refuse(self, option: str) -> NoReturn:
         """Stop because the job asks for what this model cannot do: nothing is left out."""
-        raise RunError("unsupported-option", f"`{option}` is not for this {self.kind} model")
+        name = option.replace("_", "-")
+        raise RunError("unsupported-option", f"`{name}` is not for this {self.kind} model")
+
+    def named_options(self, *functions: Callable[..., Any]) -> dict[str, Any]:
+        """Return the options, each named by one of these functions: others a library may swallow."""
+        known = {name for function in functions for name in inspect.signature(function).parameters}
+        for option in self.options:
+            if option not in known:
+                self.refuse(option)
+        return dict(self.options)
 
     def lacks(self, option: str) -> NoReturn:
         """Stop because this kind cannot run without the option."""

@@ -59,7 +59,7 @@ def _options(job: Job, model: Any) -> dict[str, Any]:
     options = {name: wish for name, wish in wishes.items() if wish is not None and name in takes}
     if job.exercise and "no_speech_threshold" in takes:
         options["no_speech_threshold"] = None
-    return {**options, **job.options}
+    return {**options, **job.named_options(model.generate)}
 
 
 def _plain(value: Any, took_s: float) -> Any:

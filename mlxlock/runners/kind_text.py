@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlx_lm import load as load_model
 from mlx_lm import stream_generate
+from mlx_lm.generate import generate_step
 from mlx_lm.sample_utils import make_sampler
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ def _encode(job: Job, tokenizer: Any) -> list[int]:
 
 def _options(job: Job, tokenizer: Any) -> dict[str, Any]:
     """Split the job's options as the library does: those of its sampler, and those of its generator."""
+    options = job.named_options(make_sampler, stream_generate, generate_step)
     names = inspect.signature(make_sampler).parameters
-    sampling = {name: value for name, value in job.options.items() if name in names}
-    rest = {name: value for name, value in job.options.items() if name not in names}
+    sampling = {name: value for name, value in options.items() if name in names}
+    rest = {name: value for name, value in options.items() if name not in names}
     return {
         "max_tokens": job.max_tokens,
         "sampler": make_sampler(temp=job.temperature or 0.0, **sampling),

@@ -61,7 +61,7 @@ def _options(job: Job, model: Any) -> dict[str, Any]:
             options[_first(job, option, names, takes)] = value
     if job.ref_audio is not None:
         options[_first(job, "ref_audio", ("ref_audio",), takes)] = _reference(job.ref_audio, model)
-    return {**options, **job.options}
+    return {**options, **job.named_options(model.generate)}
 
 
 def _first(job: Job, option: str, names: Iterable[str], takes: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlx_vlm import apply_chat_template, prepare_inputs, stream_generate
 from mlx_vlm import load as load_model
+from mlx_vlm.generate import generate_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,8 @@ def _criteria(model: Any, processor: Any) -> Any:
 def _options(job: Job, ends: list[int]) -> dict[str, Any]:
     heat = {} if job.temperature is None else {"temperature": job.temperature}
     processors = job.keep_going(ends)
-    return {"max_tokens": job.max_tokens, "logits_processors": processors, **heat, **job.options}
+    options = job.named_options(stream_generate, generate_step)
+    return {"max_tokens": job.max_tokens, "logits_processors": processors, **heat, **options}
 
 
 def _input_ids(model: Any, processor: Any, prompt: str, images: list[str] | None) -> list[int]:

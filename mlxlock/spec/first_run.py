@@ -114,6 +114,8 @@ def _read(table: Table) -> FirstRun | None:
         table.problem(
             "compare", "`none` is for a `command`: what a built-in runner generates is always compared"
         )
+    if {"prompt", "text"} <= given.keys():
+        table.problem("text", "says what `prompt` says: give one of them")
     if name is None:
         return None
     return FirstRun(

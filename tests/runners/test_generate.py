@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runners.driver import Driver, Ran
+from tests.runners.driver import RUNNERS, Driver, Ran
 from tests.tinymodels import MODELS
 from tests.tinymodels.media import write_png
 
@@ -166,9 +166,36 @@ def test_a_missing_library_is_named_with_its_interpreter(driver: Driver, kind: s
 def test_what_a_model_cannot_do_is_refused(driver: Driver, name: str, wrong: dict[str, str]) -> None:
     (driver.scratch / "a.png").touch()
     job = {option: value.replace("a.png", str(driver.scratch / "a.png")) for option, value in wrong.items()}
-    ran = driver.run_model(name, **job)
+    _assert_refused(driver.run_model(name, **job), next(iter(wrong)))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "refused"),
+    [
+        ("text", {"vad": True}, "vad"),
+        ("vision", {"ref_text": "z"}, "ref-text"),
+        ("vibevoice", {"vad": True}, "vad"),
+        ("vibevoice", {"ref_text": "z"}, "ref-text"),
+        ("dia", {"ref_text": "hello", "vad": True}, "vad"),
+    ],
+)
+def test_an_option_that_the_library_does_not_name_is_refused(
+    driver: Driver, name: str, options: dict[str, object], refused: str
+) -> None:
+    _assert_refused(driver.run_model(name, options=options), refused)
+
+
+def test_vad_reaches_the_library_which_then_asks_for_its_detector(driver: Driver) -> None:
+    audio = str(RUNNERS / "media" / "hello.wav")
+    assert driver.run_model("cohere", audio=audio, options={"vad": False}).output["tokens"] == 16
+    ran = driver.run_model("cohere", audio=audio, options={"vad": True})
+    assert (ran.code, ran.error["type"], ran.phase) == (1, "LocalEntryNotFoundError", "generate")
+    assert "/cohere_asr/vad.py" in ran.stderr
+
+
+def _assert_refused(ran: Ran, option: str) -> None:
     assert (ran.code, ran.error["type"], ran.error["phase"]) == (1, "unsupported-option", "generate")
-    assert f"`{next(iter(wrong))}`" in str(ran.error["message"])
+    assert f"`{option}`" in str(ran.error["message"])
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,10 @@ def test_every_key_is_read_and_written_in_one_order() -> None:
             "`first-run[0].command`: expected a program and its arguments, got an empty array",
         ),
         (
+            '[{ name = "a", prompt = "p", text = "t" }]',
+            "`first-run[0].text`: says what `prompt` says: give one of them",
+        ),
+        (
             '[{ name = "a", command = ["x"], prompt = "p" }]',
             "`first-run[0].prompt`: has no meaning beside `command`: give the program its own arguments",
         ),

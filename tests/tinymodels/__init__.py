@@ -89,6 +89,7 @@ MODELS: Mapping[str, TinyModel] = MappingProxyType({
         kind="tts",
         needs=("mlx-community/S3TokenizerV2", "ResembleAI/chatterbox"),
     ),
+    "cohere": TinyModel(repo="mlx-community/cohere-transcribe-tiny", kind="stt"),
 })  # fmt: skip
 
 
