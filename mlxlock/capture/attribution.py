@@ -1,8 +1,8 @@
 """Lists what a run left below `.hf_cache`, each file seen and hashed: what `planning.attribution` judges.
 
 Owns the walk, over what a stranger wrote: no link is followed out of the cache, no name is believed, nothing
-is opened that is no file. What is only derived is passed over, and so is the Hub's own cache, which `listing`
-reads: its blobs were verified as they went by.
+is opened that is no file, nor what can be no known one by its size alone. What is only derived is passed
+over, and so is the Hub's own cache, which `listing` reads: its blobs were verified as they went by.
 """
 
 import os
@@ -73,10 +73,10 @@ def _look(cache: Path, path: str, status: os.stat_result, expected: Expected) ->
     if path.startswith(".mlxk") or is_derived(path, status.st_size) or _is_hubs(path, status, expected):
         return None
     if stat.S_ISLNK(status.st_mode):
-        return _linked(cache, path)
+        return _linked(cache, path, expected)
     if not stat.S_ISREG(status.st_mode):
         return None  # a socket or a pipe, of a program that is gone
-    left = _seen(path, cache / path)
+    left = _seen(path, cache / path, status.st_size, expected)
     known = expected.laid_out.get(path)
     return None if left.file is not None and known is not None and left.file.blake3 == known else left
 
@@ -97,19 +97,21 @@ def _is_hubs(path: str, status: os.stat_result, expected: Expected) -> bool:
             return False
 
 
-def _linked(cache: Path, path: str) -> Left:
+def _linked(cache: Path, path: str, expected: Expected) -> Left:
     """A link to a file of the cache is as good as that file; any other leads out of what a lock can hold."""
     target = Path(os.path.realpath(cache / path))  # which stands loops
     if not target.is_relative_to(os.path.realpath(cache)) or not target.is_file():
         return Left(path=_shown(path), problem="it is a link that leads to no file of `.hf_cache`")
-    return _seen(path, target)
+    return _seen(path, target, target.stat().st_size, expected)
 
 
-def _seen(path: str, at: Path) -> Left:
+def _seen(path: str, at: Path, size_bytes: int, expected: Expected) -> Left:
     try:
         name = RepoPath(path)
     except ValueError:
         return Left(path=_shown(path), problem="no lock could hold its name")
+    if expected.sizes is not None and size_bytes not in expected.sizes:
+        return Left(path=name, file=FileEntry(path=name, size_bytes=size_bytes))
     digests = hash_file(at, ("blake3", "sha256"))
     return Left(
         path=name,

@@ -4,11 +4,13 @@ A step of `lock`, while the run's scratch is still there. Owns the order: by con
 looked into for what is still unknown, then a person's word. `planning.attribution` judges.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from mlxlock.errors import UnattributedError
+from mlxlock.fs import hash_file
 from mlxlock.planning.attribution import (
     Attribution,
     Packed,
@@ -22,6 +24,7 @@ from mlxlock.ports.outside import Archives
 from mlxlock.spec.effects import Effects
 from mlxlock.spec.lockfile import LockedModel
 from mlxlock.spec.record import Body, Left
+from mlxlock.spec.resolution import FileEntry
 
 MOST_TOLD: Final = 20
 _CHUNK_BYTES: Final = 1 << 20
@@ -29,6 +32,7 @@ _CHUNK_BYTES: Final = 1 << 20
 
 def effects_of(
     left: Sequence[Left],
+    cache: Path,
     model: LockedModel,
     bodies: Sequence[Body],
     *,
@@ -38,7 +42,8 @@ def effects_of(
     """Attribute each file; members of archives are then in the store.
 
     Args:
-        left: What the run left.
+        left: What the run left; what has an unknown size unseen.
+        cache: Where it is.
         model: The entry, with the artifacts that the run brought.
         bodies: What came from URLs; in the store.
         archives: Looks into archives, where that is needed.
@@ -48,7 +53,21 @@ def effects_of(
     sizes = wanted_sizes(found.unattributed)
     if not sizes:
         return found
-    return attribute(left, model, bodies, _packed(model, bodies, sizes, archives(), store))
+    packed = _packed(model, bodies, sizes, archives(), store)
+    members = {each.size_bytes for each in packed}
+    return attribute([_looked_at(each, cache, members) for each in left], model, bodies, packed)
+
+
+def _looked_at(left: Left, cache: Path, members: Collection[int]) -> Left:
+    """With its bytes seen, where they may be those of a member."""
+    file = left.file
+    if file is None or file.blake3 is not None or file.size_bytes not in members:
+        return left
+    seen = hash_file((cache / left.path).resolve(), ("blake3", "sha256"))
+    return replace(
+        left,
+        file=FileEntry(path=file.path, size_bytes=seen.size_bytes, sha256=seen.sha256, blake3=seen.blake3),
+    )
 
 
 def _packed(
@@ -60,7 +79,8 @@ def _packed(
         if archive is not None:
             members = archives.find(archive, sizes, store)
             found += [
-                Packed(archive=archive.blake3, name=name, blake3=member.blake3) for name, member in members
+                Packed(archive=archive.blake3, name=name, size_bytes=member.size_bytes, blake3=member.blake3)
+                for name, member in members
             ]
     return found
 

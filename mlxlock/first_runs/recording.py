@@ -15,7 +15,7 @@ from mlxlock.first_runs.outcome import output_of
 from mlxlock.first_runs.trial import Bench, Trial, open_bench, run_trial
 from mlxlock.planning.askers import Askers, with_asker
 from mlxlock.planning.assemble import with_captures
-from mlxlock.planning.attribution import expected
+from mlxlock.planning.attribution import expected, known_sizes
 from mlxlock.planning.denials import allow_hosts_hint, name_of, wanting
 from mlxlock.planning.layout import CACHE_DIR, HUB_DIR
 from mlxlock.ports import IntakeStore, Laboratory, Mirror, Outcome, Source
@@ -100,11 +100,12 @@ class Recorder:
         )
 
     def _effects(self, trial: Trial, bench: Bench, seen: CaptureRecord, egress: Egress) -> Effects:
-        left = self.laboratory.left(bench.cache, expected(bench.tree, seen.pins))
         model = with_captures(trial.model, [seen], completer(self.store))
         askers = Askers(seen.asked)
         bodies = [with_asker(body, askers) for body in egress.bodies()]
-        found = effects_of(left, model, bodies, archives=self.archives, store=self.store)
+        sizes = None if self.adopt_writes else known_sizes(model, bodies)
+        left = self.laboratory.left(bench.cache, expected(bench.tree, seen.pins, sizes))
+        found = effects_of(left, bench.cache, model, bodies, archives=self.archives, store=self.store)
         who = f"the first run `{trial.run.name}` of `{trial.model.name}`"
         effects = accounted(found, bench.cache, self.store, adopt=self.adopt_writes, who=who)
         self.url_pins.learn(effects)

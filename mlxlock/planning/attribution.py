@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mlxlock.planning.layout import CACHE_DIR, LinkNode, Tree
+from mlxlock.planning.layout import CACHE_DIR, FileNode, LinkNode, Node, TextNode, Tree
 from mlxlock.spec.digest import EMPTY_BLAKE3, Blake3
 from mlxlock.spec.effects import Copy, Download, Effects, Member, Unpacked
 from mlxlock.spec.lockfile import LockedModel
@@ -26,15 +26,24 @@ class Expected:
         laid_out: Each file that was there before the run, with its BLAKE3.
         blobs: The sizes of the Hub's files, by their blobs' names: git ids and SHA-256.
         snapshots: Where the Hub's files stand.
+        sizes: Those of all that may be a known file: others are none, whatever is in them. None when every
+            file has to be seen.
     """
 
     laid_out: Mapping[str, Blake3]
     blobs: Mapping[str, int]
     snapshots: frozenset[str]
+    sizes: frozenset[int] | None = None
 
 
-def expected(tree: Tree, pins: Iterable[Pin]) -> Expected:
-    """What is accounted for: what was laid out, and what the Hub's answers name."""
+def expected(tree: Tree, pins: Iterable[Pin], sizes: frozenset[int] | None = None) -> Expected:
+    """What is accounted for: what was laid out, and what the Hub's answers name.
+
+    Args:
+        tree: What was laid out.
+        pins: The Hub's answers.
+        sizes: Of what else may have brought a file; None when every file has to be seen.
+    """
     below = f"{CACHE_DIR}/"
     laid_out = {
         path.removeprefix(below): node.identity
@@ -48,7 +57,19 @@ def expected(tree: Tree, pins: Iterable[Pin]) -> Expected:
         for file in pin.resolution.files:
             blobs[file.etag] = file.size_bytes
             snapshots.add(f"{folder}/{file.path}")
-    return Expected(laid_out=laid_out, blobs=blobs, snapshots=frozenset(snapshots))
+    if sizes is not None:
+        sizes |= {size for path, node in tree.nodes.items() if path.startswith(below) for size in _size(node)}
+    return Expected(laid_out=laid_out, blobs=blobs, snapshots=frozenset(snapshots), sizes=sizes)
+
+
+def _size(node: Node) -> Iterator[int]:
+    match node:
+        case FileNode():
+            yield node.file.size_bytes
+        case TextNode():
+            yield len(node.content)
+        case _:
+            pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +78,7 @@ class Packed:
 
     archive: Blake3
     name: str
+    size_bytes: int
     blake3: Blake3
 
 
@@ -127,10 +149,12 @@ class _Sources:
     def place(self, left: Left, found: _Found) -> None:
         """Put one file where its content belongs."""
         file = left.file
-        if file is None or file.blake3 is None:
+        if file is None:
             found.unattributed.append(left)
         elif left.path.startswith(_HUB):
             found.unattributed.append(replace(left, problem="only what the Hub answered may stand there"))
+        elif file.blake3 is None:
+            found.unattributed.append(left)
         elif file.blake3 in {EMPTY_BLAKE3} | self._hub | self._earlier:
             found.copies.append(Copy(path=file.path, blake3=file.blake3))
         elif file.blake3 in self._bodies:
@@ -208,7 +232,18 @@ def _download(body: Body) -> Download:
 
 def wanted_sizes(unattributed: Iterable[Left]) -> frozenset[int]:
     """The sizes that a member of an archive would have to have."""
-    return frozenset(each.file.size_bytes for each in unattributed if each.file and each.file.blake3)
+    return frozenset(each.file.size_bytes for each in unattributed if each.file)
+
+
+def known_sizes(model: LockedModel, bodies: Iterable[Body]) -> frozenset[int]:
+    """The sizes of all that can have brought a file, but for members of archives that nobody looked into yet.
+
+    Args:
+        model: The entry, with the artifacts that the run brought.
+        bodies: What came from URLs.
+    """
+    sizes = {file.size_bytes for file in model.contents().values()}
+    return frozenset({0} | sizes | {body.size_bytes for body in bodies})
 
 
 def archives_of(model: LockedModel, bodies: Iterable[Body]) -> Iterator[FileEntry]:

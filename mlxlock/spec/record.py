@@ -106,7 +106,7 @@ class Left:
 
     Attributes:
         path: Below `.hf_cache`, fit to be shown.
-        file: Its bytes, seen, where it is a file with a name that a lock can hold.
+        file: What it is, where a lock can hold its name; its bytes are seen where they may be known ones.
         problem: What is against it, when something is.
     """
 

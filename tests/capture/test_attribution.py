@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,22 @@ def test_what_is_no_file_is_nothing_and_nothing_waits_for_it(
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("socket")
         assert listed(tmp_path) == {}
+
+
+def test_what_can_be_no_known_file_by_its_size_is_not_read(tmp_path: Path) -> None:
+    for path in ("home/kept", "home/huge"):
+        put(tmp_path, path, b"")
+        os.truncate(tmp_path / path, 1 << 40)
+    (tmp_path / "home" / "link").symlink_to("huge")
+    put(tmp_path, "home/known", b"data")
+    found = list_left(tmp_path, replace(KNOWN, sizes=frozenset({4})))
+    files = {left.path: left.file for left in found if left.file}
+    assert {path: (file.size_bytes, file.blake3) for path, file in files.items()} == {
+        "home/huge": (1 << 40, None),
+        "home/kept": (1 << 40, None),
+        "home/known": (4, digest(b"data")),
+        "home/link": (1 << 40, None),
+    }
 
 
 def test_more_than_anybody_would_lock_stops_it(tmp_path: Path) -> None:

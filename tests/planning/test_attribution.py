@@ -10,6 +10,7 @@ from mlxlock.planning.attribution import (
     archives_of,
     attribute,
     expected,
+    known_sizes,
     wanted_sizes,
 )
 from mlxlock.planning.layout import lay_out
@@ -45,7 +46,7 @@ def body(url: str, data: bytes) -> Body:
 
 
 def packed(archive: bytes, name: str, data: bytes) -> Packed:
-    return Packed(archive=content(archive), name=name, blake3=content(data))
+    return Packed(archive=content(archive), name=name, size_bytes=len(data), blake3=content(data))
 
 
 def member(name: str, path: str, data: bytes) -> Member:
@@ -163,6 +164,34 @@ def test_what_nobody_knows_is_unattributed() -> None:
         (hub.path, "only what the Hub answered may stand there"),
     ]
     assert wanted_sizes(found.unattributed) == {len(WORD), len(VOICE)}
+
+
+def unseen(path: str, data: bytes) -> Left:
+    """As it is listed when its size is nobody's."""
+    return Left(path=path, file=FileEntry(path=RepoPath(path), size_bytes=len(data)))
+
+
+def test_what_was_not_read_is_unattributed_and_may_still_be_a_member() -> None:
+    hub = unseen("hub/models--org--m/blobs/x", VOICE)
+    found = attribute([unseen("home/x", WORD), hub], entry(), [body("https://h/w", WORD)])
+    assert [(each.path, each.problem) for each in found.unattributed] == [
+        ("home/x", None),
+        (hub.path, "only what the Hub answered may stand there"),
+    ]
+    assert wanted_sizes(found.unattributed) == {len(WORD), len(VOICE)}
+    assert adopted(found).effects.writes == ()
+
+
+def test_a_file_may_have_the_size_of_whatever_can_bring_one() -> None:
+    sizes = known_sizes(entry(), [body("https://h/d", b"x" * 99)])
+    assert sizes == {0, 99} | {remote.file.size_bytes for remote in entry().remote_files()}
+    unpacks = member("w", "home/w", b"y" * 77)
+    known = replace(entry(), effects=Effects(downloads=(download("https://h/z", b"z" * 88, None, unpacks),)))
+    assert known_sizes(known, []) >= {77, 88}
+    whole = expected(lay_out([known]), [], sizes).sizes
+    assert whole is not None
+    assert whole >= sizes | {77, len("1" * 40)}  # a member that is laid out, and `refs/main`
+    assert expected(lay_out([known]), []).sizes is None
 
 
 def test_a_person_may_adopt_what_has_bytes_and_a_place_of_its_own() -> None:

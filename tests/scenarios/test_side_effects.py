@@ -438,6 +438,25 @@ def test_what_a_program_made_itself_stops_the_lock_until_a_person_adopts_it(
     assert json.loads(site.mlxk("lock", "--json"))["data"]["changed"] is False
 
 
+HUGE = """
+import os, pathlib
+place = pathlib.Path.home() / ".cache" / "huge"
+place.parent.mkdir(exist_ok=True)
+place.write_bytes(b"")
+os.truncate(place, 1 << 40)
+"""
+
+
+def test_a_file_of_a_size_that_nobody_knows_is_told_without_reading_it(
+    hub: LoopbackHub, standins: StandIns, tmp_path: Path
+) -> None:
+    site = project(tmp_path / "here", hub.endpoint, standins, HUGE)
+    site.write(HEAD + MODEL)
+    code, name, said = site.refusal("lock")
+    assert (code, name) == (2, "unattributed")
+    assert "`home/.cache/huge`" in said
+
+
 def test_what_only_another_machine_has_can_be_made_anew_by_the_command_that_the_error_names(
     hub: LoopbackHub, standins: StandIns, tmp_path: Path
 ) -> None:
