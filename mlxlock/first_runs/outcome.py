@@ -67,6 +67,7 @@ def _parsed(output: Mapping[str, Any]) -> Output:
         digest=str(output.get("digest")),
         input_digest=None if input_digest is None else str(input_digest),
         tokens=number("tokens"),
+        ended=output.get("ended") is True,
         samples=number("samples"),
         text=str(output.get("text") or ""),
     )

@@ -125,10 +125,10 @@ def _acceptable(name: str, exchange: Exchange | None) -> str:
 
 
 def _too_short(output: Output | None, record: CaptureRecord) -> Iterator[Objection]:
-    """Of tokens that answer a prompt; what was heard or said may be as short as it is."""
-    if record.compared == "none" or output is None or output.input_digest is None:
+    """Of tokens, where they are counted; a transcript that came to its own end may be as short as it is."""
+    if record.compared == "none" or output is None or output.tokens is None or output.ended:
         return
-    if output.tokens is not None and output.tokens < LEAST_TOKENS:
+    if output.tokens < LEAST_TOKENS:
         yield Objection(
             code="too-short",
             text=f"it generated {output.tokens} tokens, and fewer than {LEAST_TOKENS} say nothing",

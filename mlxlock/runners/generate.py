@@ -137,7 +137,7 @@ class Generated(TypedDict):
     Attributes:
         digested: What the output's digest covers, token ids or bytes; empty when nothing was generated.
         text: The generated text, empty for tts.
-        tokens: How many tokens were generated; None where the library hides it.
+        tokens: How many tokens were generated; None where the library hides it, but for a limit below eight.
         samples: How many audio samples, for tts.
         input_ids: The ids of the whole prompt; None where the library hides them, which is stt and tts.
     """
@@ -337,10 +337,16 @@ def _describe(job: Job, made: Generated) -> dict[str, object]:
     return {
         "digest": _digest(made["digested"]),
         "tokens": made["tokens"],
+        "ended": _ended(job, made["tokens"]),
         "samples": made["samples"],
         "text": made["text"][: job.text_limit],
         "input_digest": None if made["input_ids"] is None else _digest(made["input_ids"]),
     }
+
+
+def _ended(job: Job, tokens: int | None) -> bool:
+    """Tell whether a transcript ended by itself: no library lets us keep it going, as text and vision are."""
+    return job.kind == "stt" and tokens is not None and (job.max_tokens is None or tokens < job.max_tokens)
 
 
 def _digest(content: list[int] | bytes) -> str:

@@ -140,7 +140,8 @@ class Output:
     Attributes:
         digest: `sha256:` over token ids, transcript or samples.
         input_digest: The same over the input ids, where the library shows them.
-        tokens: How many tokens were generated, for text and vision.
+        tokens: How many tokens were generated; None for speech, and where the library hides it.
+        ended: Whether they are so few because the model ended by itself, where nothing keeps it from that.
         samples: How many audio samples, for speech.
         text: The first characters, for people.
     """
@@ -148,6 +149,7 @@ class Output:
     digest: str
     input_digest: str | None = None
     tokens: int | None = None
+    ended: bool = False
     samples: int | None = None
     text: str = ""
 

@@ -171,7 +171,8 @@ def test_a_refused_capture_proves_nothing_unless_that_is_accepted() -> None:
     [
         (replace(SAID, tokens=7), "output", ["too-short"]),
         (replace(SAID, tokens=7), "none", []),
-        (replace(SAID, tokens=7, input_digest=None), "output", []),
+        (replace(SAID, tokens=7, input_digest=None), "output", ["too-short"]),
+        (replace(SAID, tokens=7, input_digest=None, ended=True), "output", []),
         (replace(SAID, tokens=None), "output", []),
         (None, "output", []),
     ],

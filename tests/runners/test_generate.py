@@ -47,6 +47,12 @@ def test_a_recording_gives_a_transcript(driver: Driver, name: str) -> None:
     assert (output["samples"], output["input_digest"]) == (None, None)
 
 
+def test_a_transcript_that_was_cut_short_is_not_one_that_ended(driver: Driver) -> None:
+    for most in (1, 9):
+        output = driver.run_model("vibevoice", max_tokens=most).output
+        assert (output["tokens"], output["ended"]) == (most, False)
+
+
 def test_speech_is_counted_and_written(driver: Driver) -> None:
     path = driver.scratch / "said.wav"
     output = driver.run_model("dia", wav=str(path)).output
