@@ -206,6 +206,21 @@ def test_the_lock_says_which_code_asked_for_each_url(site: Site) -> None:
     assert site.data("why", app.RANKS)["left_by"][0]["asked_by"] == "tiktoken.load:read_file"
 
 
+def test_another_machine_that_locks_anew_writes_the_same_bytes_askers_included(
+    hub: LoopbackHub, standins: StandIns, tmp_path: Path
+) -> None:
+    locks = []
+    for name in ("here", "there"):
+        site = project(tmp_path / name / "p", hub.endpoint, standins)
+        hosts = '["cdn.example", "files.example", "git.example", "ranks.example"]'
+        model = MODEL.replace('"app.py"', '"app.py", "package", "ranks", "table"')
+        site.write(f"{HEAD}allow-hosts = {hosts}\n{model}")
+        site.mlxk("lock")
+        locks.append(site.lock_path.read_bytes())
+    assert locks[0] == locks[1]
+    assert locks[0].count(b"asked-by") == 3
+
+
 def test_with_the_network_gone_the_store_rebuilds_it_and_the_program_runs(site: Site, tmp_path: Path) -> None:
     there = gone(elsewhere(site, tmp_path / "there", store=site.store))
     there.mlxk("sync")
