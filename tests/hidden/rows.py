@@ -345,7 +345,7 @@ ROWS = (
         withheld=(_all_of(_DACVAE), _all_of(_LLM_JP)),
     ),
     # It clones recordings of more than five seconds only: with one, `output-differs` is objected as well,
-    # after a minute's work of a processor.
+    # after a minute and a half of a processor's work.
     Row(
         model="chatterbox_turbo",
         wanted=(_SPEECH_TOKENIZER,),
