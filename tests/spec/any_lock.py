@@ -78,7 +78,7 @@ FIRST_RUNS: Final = st.one_of(
     st.builds(
         lambda name, prompt, vad, timeout_s: (
             FirstRun(name=name, options={"prompt": prompt, "seed": 0, "vad": vad}, timeout_s=timeout_s),
-            FirstRun(name=f"{name}.", command=("python", prompt), compare="none"),
+            FirstRun(name=f"{name}.", command=("python", prompt.replace("\0", "")), compare="none"),
         ),
         TEXTS,
         FREE,
