@@ -5,12 +5,20 @@ from typing import Any
 
 import pytest
 
-from mlxlock.errors import ProofError
+from mlxlock.errors import ProofError, UsageError
 from mlxlock.planning.frozen import new_arrivals
-from mlxlock.planning.levels import lowered, offline_of, refuse_lower_sandbox, sandbox_of, standing
+from mlxlock.planning.levels import (
+    lowered,
+    offline_of,
+    refuse_lower_sandbox,
+    refuse_unsandboxed,
+    sandbox_of,
+    standing,
+)
 from mlxlock.spec.effects import Download, Effects
 from mlxlock.spec.first_run import FirstRun
 from mlxlock.spec.lockfile import LockedModel, Proof
+from mlxlock.spec.manifest import Manifest, SandboxSpec
 from mlxlock.spec.record import SandboxLevel
 from mlxlock.spec.urls import Url
 from tests.planning.locks import OTHER, artifact, model, seen
@@ -114,3 +122,11 @@ def test_what_the_lock_has_anywhere_is_no_arrival() -> None:
     assert new_arrivals([fetches], [fetches]) == ()
     assert new_arrivals([fetches], [moved]) == (f"{url} @ sha256:{other}",)
     assert new_arrivals(known, [more]) == (f"org/tok/config.json @ {OTHER}", f"org/x/vocab.json @ {OTHER}")
+
+
+def test_no_sandbox_is_refused_only_beside_a_requirement() -> None:
+    required = Manifest(sandbox=SandboxSpec(require="partial"))
+    with pytest.raises(UsageError, match=r'`--no-sandbox`.*`require = "partial"`'):
+        refuse_unsandboxed(required, sandboxed=False)
+    refuse_unsandboxed(required, sandboxed=True)
+    refuse_unsandboxed(Manifest(), sandboxed=False)
