@@ -139,7 +139,8 @@ class Generated(TypedDict):
         text: The generated text, empty for tts.
         tokens: How many tokens were generated; None where the library hides it, but for a limit below eight.
         samples: How many audio samples, for tts.
-        input_ids: The ids of the whole prompt; None where the library hides them, which is stt and tts.
+        input_ids: The ids of the whole prompt; None where the library hides them, which is stt and tts: then
+            those are taken that a tokenizer made meanwhile.
     """
 
     digested: list[int] | bytes
@@ -225,8 +226,11 @@ def run(job: Job, phases: Phases) -> dict[str, object]:
         kind, loaded = load(job, phases)
         with phases.enter("generate"):
             _seed(job.seed)
-            made = kind.generate(job, loaded, show)
+            with _sibling("tokenizing").listening() as heard:
+                made = kind.generate(job, loaded, show)
     show.end_line()
+    if made["input_ids"] is None:
+        made["input_ids"] = heard.ids()
     return _describe(job, made)
 
 
@@ -299,21 +303,25 @@ def _refuse_code(reference: str, repo: object, *_arguments: object, **_named: ob
 
 
 def _import_kind(kind: str) -> Kind:
-    """Load the sibling by its path: this folder must not shadow top-level modules of the project."""
     if sys.path and Path(sys.path[0] or ".").resolve() == _HERE:
         del sys.path[0]
-    spec = importlib.util.spec_from_file_location(f"mlxlock_kind_{kind}", _HERE / f"kind_{kind}.py")
-    if spec is None or spec.loader is None:
-        raise RunError("bad-job", f"no runner for kind `{kind}`")
-    module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        return cast("Kind", _sibling(f"kind_{kind}"))
     except ModuleNotFoundError as error:
         library = _LIBRARIES.get((error.name or "").partition(".")[0])
         if library is None:
             raise
         raise RunError("missing-library", f"{library} is not installed in {sys.executable}") from error
-    return cast("Kind", module)
+
+
+def _sibling(name: str) -> ModuleType:
+    """Load a file of this folder by its path: the folder must not shadow top-level modules of the project."""
+    spec = importlib.util.spec_from_file_location(f"mlxlock_{name}", _HERE / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise RunError("bad-job", f"there is no runner `{name}`")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _seed(seed: int) -> None:

@@ -315,7 +315,7 @@ ROWS = (
     Row(
         model="bark",
         wanted=(_BERT, _ENCODEC),
-        withheld=(_all_of(_BERT, "asked", "output-differs"), _all_of(_ENCODEC)),
+        withheld=(_all_of(_BERT, "asked", "input-differs"), _all_of(_ENCODEC)),
         arrange=_rename_bert,
     ),
     Row(
