@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ generate = _sibling("generate")
 def chat(job: Job, phases: Phases) -> dict[str, object]:
     """Answer until there is nothing more to answer."""
     show: Show = generate.Show(job)
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), _ended_by_ctrl_c():
         kind, loaded = generate.load(job, phases)
     history: list[dict[str, str]] = []
     with phases.enter("generate"):
@@ -49,6 +50,18 @@ def chat(job: Job, phases: Phases) -> dict[str, object]:
             answer = _answer(turn, kind, loaded, show)
             history += [{"role": "user", "content": line}, {"role": "assistant", "content": answer}]
     return {"turns": len(history) // 2}
+
+
+@contextlib.contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the process at once: an import may swallow what Python makes of it."""
+    heard = signal.getsignal(signal.SIGINT)
+    if heard is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def _lines() -> Iterator[str]:
